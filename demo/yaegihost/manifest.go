@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/traefik/paerser/file"
 	"gopkg.in/yaml.v3"
 )
 
@@ -33,5 +34,37 @@ func ReadManifest(root string) (*Manifest, error) {
 	if err := yaml.Unmarshal(content, manifest); err != nil {
 		return nil, fmt.Errorf("%s: %w", ManifestFile, err)
 	}
+	// The Catalog reads the test data as Traefik reads a configuration.
+	var typed struct {
+		TestData map[string]any `yaml:"testData"`
+	}
+	if err := file.DecodeContent(string(content), ".yaml", &typed); err != nil {
+		return nil, fmt.Errorf("%s: testData: %w", ManifestFile, err)
+	}
+	manifest.TestData = typed.TestData
 	return manifest, nil
+}
+
+// Options reads a plugin's options from YAML as Traefik's file provider does,
+// which turns numbers and booleans into strings and drops what is null.
+func Options(content string) (map[string]any, error) {
+	var raw any
+	if err := yaml.Unmarshal([]byte(content), &raw); err != nil {
+		return nil, err
+	}
+	if raw == nil {
+		return nil, nil
+	}
+	wrapped, err := yaml.Marshal(map[string]any{"plugin": map[string]any{"weir": raw}})
+	if err != nil {
+		return nil, err
+	}
+	type pluginConf map[string]any
+	var middleware struct {
+		Plugin map[string]pluginConf
+	}
+	if err := file.DecodeContent(string(wrapped), ".yaml", &middleware); err != nil {
+		return nil, err
+	}
+	return middleware.Plugin["weir"], nil
 }
