@@ -1,0 +1,45 @@
+// Command tools builds the real proxies that the tests run, and says where they
+// are.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/weirproxy/weir/demo/checkout"
+	"github.com/weirproxy/weir/demo/tools"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	root, err := checkout.Root()
+	if err != nil {
+		return err
+	}
+	traefik, err := tools.Traefik(root)
+	if errors.Is(err, tools.ErrAbsent) {
+		fmt.Fprintln(os.Stderr, "building Traefik into your cache directory; the first time takes some minutes")
+		traefik, err = tools.BuildTraefik(ctx, root, os.Stderr)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println("traefik:", traefik)
+	caddy, err := tools.Caddy(ctx, root)
+	if err != nil {
+		return err
+	}
+	fmt.Println("caddy:  ", caddy)
+	return nil
+}
