@@ -1,0 +1,49 @@
+package core
+
+import "math"
+
+func (l *Limit) decideBucket(s *State, now, cost int64) bool {
+	if now > s.At {
+		s.Debt -= float64(now - s.At)
+		if s.Debt < 0 {
+			s.Debt = 0
+		}
+		s.At = now
+	}
+	// The conversion keeps a compiler from fusing the two operations into one,
+	// which would round otherwise than Lua does.
+	return cost == 0 || s.Debt+float64(float64(cost)*l.interval) <= l.ceiling
+}
+
+func (l *Limit) describeBucket(s *State, now, cost int64, r *Result) (retry, refill, full int64) {
+	if l.interval == 0 {
+		return 0, 0, 0
+	}
+	room := l.free
+	if l.Algorithm == LeakyBucket {
+		room = l.ceiling
+	}
+	// The allowance for rounding, so that a full bucket does not show one unit
+	// less than it has.
+	allowance := math.Min(1, l.interval/1000)
+	if n := int64((room - s.Debt + allowance) / l.interval); n > 0 {
+		r.Remaining = n
+	}
+	if r.Charged && s.Debt > l.free {
+		r.Delay = micros(int64(math.Ceil(s.Debt - l.free - allowance)))
+		if waited := s.At - now; waited > 0 {
+			r.Delay += micros(waited)
+		}
+	}
+	if s.Debt == 0 {
+		return 0, 0, 0
+	}
+	full = s.At + int64(math.Ceil(s.Debt))
+	if short := s.Debt + float64(r.Remaining+1)*l.interval - room; short > 0 {
+		refill = s.At + int64(math.Ceil(short))
+	}
+	if !r.Allowed {
+		retry = s.At + int64(math.Ceil(s.Debt+float64(cost)*l.interval-l.ceiling))
+	}
+	return retry, refill, full
+}

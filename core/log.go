@@ -1,0 +1,72 @@
+package core
+
+func (l *Limit) decideLog(s *State, now, cost int64) bool {
+	if now < s.At {
+		now = s.At
+	}
+	gone := 0
+	for gone < len(s.Log) && now-s.Log[gone] >= l.window {
+		gone++
+	}
+	s.Log = s.Log[gone:]
+	s.Used = int64(len(s.Log))
+	allowed := cost == 0 || s.Used+cost <= l.Rate.Count
+	if !allowed {
+		l.await(s, cost)
+	} else if s.Used > 0 {
+		l.await(s, 1)
+	}
+	return allowed
+}
+
+// await finds the time that has to leave the log before a hit of this cost fits.
+func (l *Limit) await(s *State, cost int64) {
+	leave := s.Used + cost - l.Rate.Count
+	if leave > s.Used {
+		leave = s.Used
+	}
+	if leave < 1 {
+		leave = 1
+	}
+	if s.Used > 0 {
+		s.Leaves = s.Log[leave-1]
+	}
+}
+
+func (l *Limit) chargeLog(s *State, now, cost int64) {
+	if cost == 0 {
+		return
+	}
+	if now > s.At {
+		s.At = now
+	}
+	for i := int64(0); i < cost; i++ {
+		s.Log = append(s.Log, s.At)
+	}
+	s.Used += cost
+	l.await(s, 1)
+}
+
+func (l *Limit) refundLog(s *State, stamp, cost int64) {
+	kept := s.Log[:0]
+	for _, t := range s.Log {
+		if t == stamp && cost > 0 {
+			cost--
+			continue
+		}
+		kept = append(kept, t)
+	}
+	s.Log = kept
+	s.Used = int64(len(kept))
+}
+
+func (l *Limit) describeLog(s *State, r *Result) (retry, refill, full int64) {
+	if s.Used < l.Rate.Count {
+		r.Remaining = l.Rate.Count - s.Used
+	}
+	if s.Used == 0 {
+		return 0, 0, 0
+	}
+	leaves := s.Leaves + l.window
+	return leaves, leaves, s.At + l.window
+}

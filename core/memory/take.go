@@ -1,0 +1,193 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/weirproxy/weir/core"
+)
+
+// Take implements core.Store. It never fails.
+func (s *Store) Take(now time.Time, hits []core.Hit) error {
+	at := s.clock(now)
+	if len(hits) == 1 {
+		s.takeOne(at, &hits[0])
+		return nil
+	}
+	locked := s.lock(hits)
+	entries := make([]*entry, len(hits))
+	all := true
+	for i := range hits {
+		h := &hits[i]
+		e := s.find(h)
+		if e == nil {
+			e = &entry{key: key{h.Limit.Scope(), h.Identity}, index: -1}
+		}
+		entries[i] = e
+		h.Result.Allowed = h.Limit.Decide(&e.State, at, h.Cost)
+		all = all && (h.Result.Allowed || h.Limit.DryRun)
+	}
+	for i, e := range entries {
+		h := &hits[i]
+		charged := all && h.Result.Allowed && h.Cost > 0
+		if charged {
+			h.Limit.Charge(&e.State, at, h.Cost)
+		}
+		h.Result = h.Limit.Describe(e.State, at, h.Cost, h.Result.Allowed, charged)
+		if charged {
+			s.keep(e, at, h.Result.Full)
+		}
+	}
+	s.unlock(locked)
+	return nil
+}
+
+// takeOne is Take for the usual case, without allocating for a key it knows.
+func (s *Store) takeOne(at int64, h *core.Hit) {
+	k := key{h.Limit.Scope(), h.Identity}
+	sh := &s.shards[s.shardOf(h.Identity)]
+	sh.mu.Lock()
+	e := sh.entries[k]
+	if e == nil {
+		e = &entry{key: k, index: -1}
+	}
+	allowed := h.Limit.Decide(&e.State, at, h.Cost)
+	charged := allowed && h.Cost > 0
+	if charged {
+		h.Limit.Charge(&e.State, at, h.Cost)
+	}
+	h.Result = h.Limit.Describe(e.State, at, h.Cost, allowed, charged)
+	if charged {
+		s.keep(e, at, h.Result.Full)
+	}
+	sh.mu.Unlock()
+}
+
+// keep notes when an entry that was charged is full again, and holds on to a
+// new one. The lock of its shard is held.
+func (s *Store) keep(e *entry, at int64, full time.Duration) {
+	e.full = at + full.Microseconds()
+	if e.index >= 0 {
+		return
+	}
+	sh := &s.shards[s.shardOf(e.key.identity)]
+	// Each new key pays for forgetting old ones, so that memory shrinks with the
+	// traffic even between two sweeps.
+	s.keys.Add(-sh.sweep(at, 2))
+	if s.keys.Add(1) > s.maxKeys {
+		s.evict(sh)
+	}
+	sh.insert(e)
+}
+
+// evict removes the key that is full soonest, from this shard or, where it is
+// empty, from one that nobody is using.
+func (s *Store) evict(sh *shard) {
+	if e := sh.soonest(); e != nil {
+		sh.remove(e)
+		s.keys.Add(-1)
+		return
+	}
+	for i := range s.shards {
+		other := &s.shards[i]
+		if !other.mu.TryLock() {
+			continue
+		}
+		e := other.soonest()
+		if e != nil {
+			other.remove(e)
+			s.keys.Add(-1)
+		}
+		other.mu.Unlock()
+		if e != nil {
+			return
+		}
+	}
+}
+
+// Refund implements core.Store. It never fails.
+func (s *Store) Refund(now time.Time, hits []core.Hit) error {
+	locked := s.lock(hits)
+	for i := range hits {
+		h := &hits[i]
+		if e := s.find(h); e != nil && h.Result.Charged {
+			h.Limit.Refund(&e.State, h.Result.Stamp, h.Cost)
+		}
+	}
+	s.unlock(locked)
+	return nil
+}
+
+// Peek implements core.Store. It never fails.
+func (s *Store) Peek(now time.Time, hits []core.Hit) error {
+	at := s.clock(now)
+	locked := s.lock(hits)
+	for i := range hits {
+		h := &hits[i]
+		var state core.State
+		if e := s.find(h); e != nil {
+			state = e.State
+		}
+		allowed := h.Limit.Decide(&state, at, h.Cost)
+		h.Result = h.Limit.Describe(state, at, h.Cost, allowed, false)
+	}
+	s.unlock(locked)
+	return nil
+}
+
+// Reset implements core.Store. It never fails.
+func (s *Store) Reset(limit *core.Limit, identity string) error {
+	sh := &s.shards[s.shardOf(identity)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if e := sh.entries[key{limit.Scope(), identity}]; e != nil {
+		sh.remove(e)
+		s.keys.Add(-1)
+	}
+	return nil
+}
+
+// Block implements core.Store. It never fails.
+func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.Duration) error {
+	at := s.clock(now)
+	k := key{limit.Scope(), identity}
+	sh := &s.shards[s.shardOf(identity)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.entries[k]
+	if e == nil {
+		e = &entry{key: k, index: -1}
+	}
+	e.State = core.State{Blocked: at + d.Microseconds()}
+	s.keep(e, at, d)
+	return nil
+}
+
+// Probe implements core.Store. The memory of this process is always there.
+func (s *Store) Probe() error { return nil }
+
+func (s *Store) find(h *core.Hit) *entry {
+	return s.shards[s.shardOf(h.Identity)].entries[key{h.Limit.Scope(), h.Identity}]
+}
+
+// lock locks the shards of all hits, lowest first so that no two decisions wait
+// for each other, and returns them as a set of bits.
+func (s *Store) lock(hits []core.Hit) uint64 {
+	set := uint64(0)
+	for i := range hits {
+		set |= 1 << uint(s.shardOf(hits[i].Identity))
+	}
+	for i := 0; i < shardCount; i++ {
+		if set&(1<<uint(i)) != 0 {
+			s.shards[i].mu.Lock()
+		}
+	}
+	return set
+}
+
+func (s *Store) unlock(set uint64) {
+	for i := 0; i < shardCount; i++ {
+		if set&(1<<uint(i)) != 0 {
+			s.shards[i].mu.Unlock()
+		}
+	}
+}

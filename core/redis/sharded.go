@@ -1,0 +1,52 @@
+package redis
+
+import (
+	"time"
+
+	"github.com/weirproxy/weir/core"
+)
+
+// takeSharded is Take where the hits' keys may live on different servers. They
+// are asked in turn. Once one denies, the others are only looked at and those
+// before it get back what they were charged: for a moment another request may
+// be denied for want of that, none is ever admitted too much.
+func (s *Store) takeSharded(deadline time.Time, hits []core.Hit) error {
+	mode := "take"
+	for i := range hits {
+		h := &hits[i]
+		if err := s.ask(deadline, mode, hits[i:i+1]); err != nil {
+			s.giveBack(hits[:i])
+			return err
+		}
+		if !h.Result.Allowed && !h.Limit.DryRun && mode == "take" {
+			s.giveBack(hits[:i])
+			mode = "peek"
+		}
+	}
+	return nil
+}
+
+// giveBack refunds in the background: the decision's time may be over.
+func (s *Store) giveBack(hits []core.Hit) {
+	var charged []core.Hit
+	for i := range hits {
+		if h := &hits[i]; h.Result.Charged {
+			charged = append(charged, *h)
+			h.Result.Charged = false
+		}
+	}
+	if len(charged) == 0 {
+		return
+	}
+	select {
+	case s.refunds <- struct{}{}:
+	default:
+		return
+	}
+	go func() {
+		// Within the life of what was charged at the latest, which nothing else
+		// could give back.
+		_ = s.Refund(time.Now(), charged)
+		<-s.refunds
+	}()
+}

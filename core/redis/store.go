@@ -1,0 +1,199 @@
+// Package redis keeps the state of limits in a Redis server, so that any number
+// of proxies share it. One script call decides all hits of a request, by the
+// server's clock.
+//
+// The server may be Redis 6.2 or later, Valkey, or what speaks like them. The
+// package does not speak to it itself: a Runner does.
+package redis
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirproxy/weir/core"
+)
+
+// DefaultTimeout is the whole time that a decision may spend on the store.
+const DefaultTimeout = 100 * time.Millisecond
+
+// Store is a core.Store in Redis.
+type Store struct {
+	runner  Runner
+	timeout time.Duration
+	probe   *core.Limit
+	clock   func() int64
+	refunds chan struct{}
+}
+
+// maxRefunds is how many refunds to other shards may be under way. One that
+// finds no place is dropped: its key then denies for a little too long.
+const maxRefunds = 64
+
+// New makes a store of what runner reaches. timeout bounds each call to it,
+// DefaultTimeout where it is 0. prefix begins the key of the store's probe, as
+// it does all others.
+func New(runner Runner, prefix string, timeout time.Duration) (*Store, error) {
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	probe, err := core.Spec{Name: "probe", Rate: "1000000/1s", Algorithm: "fixed-window"}.Limits(prefix)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{runner: runner, timeout: timeout, probe: probe[0], refunds: make(chan struct{}, maxRefunds)}, nil
+}
+
+// WithClock is the same store by another clock, in microseconds, instead of the
+// server's: for tests that move time.
+func (s *Store) WithClock(clock func() int64) *Store {
+	return &Store{s.runner, s.timeout, s.probe, clock, s.refunds}
+}
+
+// Take implements core.Store.
+func (s *Store) Take(now time.Time, hits []core.Hit) error {
+	deadline := now.Add(s.timeout)
+	if len(hits) > 1 && s.runner.Sharded() {
+		return s.takeSharded(deadline, hits)
+	}
+	return s.ask(deadline, "take", hits)
+}
+
+// Peek implements core.Store.
+func (s *Store) Peek(now time.Time, hits []core.Hit) error {
+	deadline := now.Add(s.timeout)
+	if s.runner.Sharded() {
+		for i := range hits {
+			if err := s.ask(deadline, "peek", hits[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s.ask(deadline, "peek", hits)
+}
+
+// ask runs takeScript for hits that one script call may touch together.
+func (s *Store) ask(deadline time.Time, mode string, hits []core.Hit) error {
+	keys := make([]string, len(hits))
+	args := make([]string, len(hits), len(hits)+2)
+	for i := range hits {
+		h := &hits[i]
+		keys[i] = h.Limit.Key(h.Identity)
+		args[i] = h.Limit.Parameters(h.Cost)
+	}
+	switch {
+	case s.clock != nil:
+		args = append(args, mode, strconv.FormatInt(s.clock(), 10))
+	case mode != "take":
+		args = append(args, mode)
+	}
+	reply, err := s.runner.Run(deadline, takeScript, keys, args)
+	if err != nil {
+		return err
+	}
+	return read(reply, mode == "take", hits)
+}
+
+// Refund implements core.Store.
+func (s *Store) Refund(now time.Time, hits []core.Hit) error {
+	deadline := now.Add(s.timeout)
+	var keys, args []string
+	for i := range hits {
+		h := &hits[i]
+		if !h.Result.Charged {
+			continue
+		}
+		keys = append(keys, h.Limit.Key(h.Identity))
+		args = append(args, h.Limit.Algorithm.Tag()+" "+strconv.FormatInt(h.Result.Stamp, 10)+" "+h.Limit.Charged(h.Cost))
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	if !s.runner.Sharded() {
+		_, err := s.runner.Run(deadline, refundScript, keys, args)
+		return err
+	}
+	var failed error
+	for i := range keys {
+		if _, err := s.runner.Run(deadline, refundScript, keys[i:i+1], args[i:i+1]); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// Reset implements core.Store.
+func (s *Store) Reset(limit *core.Limit, identity string) error {
+	_, err := s.runner.Run(time.Now().Add(s.timeout), resetScript, []string{limit.Key(identity)}, nil)
+	return err
+}
+
+// Block implements core.Store.
+func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.Duration) error {
+	args := []string{limit.Algorithm.Tag() + " " + strconv.FormatInt(d.Microseconds(), 10)}
+	if s.clock != nil {
+		args = append(args, strconv.FormatInt(s.clock(), 10))
+	}
+	_, err := s.runner.Run(now.Add(s.timeout), blockScript, []string{limit.Key(identity)}, args)
+	return err
+}
+
+// Probe implements core.Store.
+func (s *Store) Probe() error {
+	return s.Take(time.Now(), []core.Hit{{Limit: s.probe, Identity: "probe", Cost: 1}})
+}
+
+// read fills in the Results from takeScript's reply.
+func read(reply string, take bool, hits []core.Hit) error {
+	fields := strings.Fields(reply)
+	if len(fields) != 1+4*len(hits) {
+		return badReply(reply)
+	}
+	now, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		return badReply(reply)
+	}
+	all := take
+	for i := range hits {
+		all = all && (fields[1+4*i] == "1" || hits[i].Limit.DryRun)
+	}
+	for i := range hits {
+		h := &hits[i]
+		state, ok := readState(h.Limit.Algorithm, fields[1+4*i:5+4*i])
+		if !ok {
+			return badReply(reply)
+		}
+		allowed := fields[1+4*i] == "1"
+		h.Result = h.Limit.Describe(state, now, h.Cost, allowed, all && allowed && h.Cost > 0)
+	}
+	return nil
+}
+
+func readState(algorithm core.Algorithm, fields []string) (core.State, bool) {
+	a, errA := strconv.ParseInt(fields[1], 10, 64)
+	c, errC := strconv.ParseInt(fields[3], 10, 64)
+	if errA != nil || errC != nil {
+		return core.State{}, false
+	}
+	if fields[0] == "2" {
+		return core.State{Blocked: a}, true
+	}
+	if algorithm.Waits() {
+		debt, err := strconv.ParseFloat(fields[2], 64)
+		return core.State{At: a, Debt: debt}, err == nil
+	}
+	b, err := strconv.ParseInt(fields[2], 10, 64)
+	if algorithm == core.SlidingLog {
+		return core.State{At: a, Used: b, Leaves: c}, err == nil
+	}
+	return core.State{At: a, Used: b, Previous: c}, err == nil
+}
+
+// badReply is an answer that the script never gives: something else answered.
+func badReply(reply string) error {
+	if len(reply) > 80 {
+		reply = reply[:80] + "…"
+	}
+	return ServerError("unexpected reply " + strconv.Quote(reply))
+}
