@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 
 	"github.com/weirproxy/weir/demo/checkout"
@@ -41,5 +42,32 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println("caddy:  ", caddy)
+	for _, p := range installed {
+		if !p.found() {
+			fmt.Fprintf(os.Stderr, "%s is missing, tests that need it are skipped; to get it: %s\n", p.name, p.install)
+		}
+	}
 	return nil
+}
+
+// installed are the programs that the system's packages have, and the names
+// that those give them.
+var installed = []program{
+	{"redis-server", []string{"redis-server"}, "apt install redis-server, brew install redis"},
+	{"chromium", []string{"chromium", "chromium-browser", "google-chrome"}, "apt install chromium, brew install chromium"},
+}
+
+type program struct {
+	name     string
+	binaries []string
+	install  string
+}
+
+func (p program) found() bool {
+	for _, binary := range p.binaries {
+		if _, err := exec.LookPath(binary); err == nil {
+			return true
+		}
+	}
+	return false
 }
