@@ -1,8 +1,11 @@
 package core
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
-func (l *Limit) decideBucket(s *State, now, cost int64) bool {
+func decideBucket(l *Limit, s *State, now, cost int64) bool {
 	if now > s.At {
 		s.Debt -= float64(now - s.At)
 		if s.Debt < 0 {
@@ -15,7 +18,7 @@ func (l *Limit) decideBucket(s *State, now, cost int64) bool {
 	return cost == 0 || s.Debt+float64(float64(cost)*l.interval) <= l.ceiling
 }
 
-func (l *Limit) describeBucket(s *State, now, cost int64, r *Result) (retry, refill, full int64) {
+func describeBucket(l *Limit, s *State, now, cost int64, r *Result) (retry, refill, full int64) {
 	if l.interval == 0 {
 		return 0, 0, 0
 	}
@@ -25,14 +28,13 @@ func (l *Limit) describeBucket(s *State, now, cost int64, r *Result) (retry, ref
 	}
 	// The allowance for rounding, so that a full bucket does not show one unit
 	// less than it has.
-	allowance := math.Min(1, l.interval/1000)
-	if n := int64((room - s.Debt + allowance) / l.interval); n > 0 {
+	if n := int64((room - s.Debt + l.allowance) / l.interval); n > 0 {
 		r.Remaining = n
 	}
 	if r.Charged && s.Debt > l.free {
-		r.Delay = micros(int64(math.Ceil(s.Debt - l.free - allowance)))
+		r.Delay = time.Duration(math.Ceil(s.Debt-l.free-l.allowance)) * time.Microsecond
 		if waited := s.At - now; waited > 0 {
-			r.Delay += micros(waited)
+			r.Delay += time.Duration(waited) * time.Microsecond
 		}
 	}
 	if s.Debt == 0 {

@@ -43,22 +43,23 @@ type Limit struct {
 
 	// Of the buckets, in µs as a float, since a fast rate has a fraction of one
 	// between two units: the time between two units, the most debt a bucket
-	// holds before a request waits, and before it is denied.
-	interval, free, ceiling float64
+	// holds before a request waits, and before it is denied, and how much of
+	// that makes up for rounding.
+	interval, free, ceiling, allowance float64
 }
 
 // Key is where a store keeps the identity's state under this limit. The part in
 // braces is what a Redis Cluster hashes.
-func (l *Limit) Key(identity string) string { return l.head + identity + l.tail }
+func Key(l *Limit, identity string) string { return l.head + identity + l.tail }
 
 // Scope is the part of Key that all identities of the limit share.
-func (l *Limit) Scope() string { return l.scope }
+func Scope(l *Limit) string { return l.scope }
 
 // Parameters are the limit's numbers and a hit's cost as a script reads them,
 // separated by spaces: the algorithm's tag, 1 for a dry run or else 0, the
 // count, the window in µs, the interval between units and the ceiling of the
 // debt (both in µs, 0 unless the algorithm is a bucket), and the cost.
-func (l *Limit) Parameters(cost int64) string {
+func Parameters(l *Limit, cost int64) string {
 	if cost == 1 {
 		return l.parametersOne
 	}
@@ -67,7 +68,7 @@ func (l *Limit) Parameters(cost int64) string {
 
 // Charged is what a script that refunds has to know of a cost: the cost, the
 // window in µs, and the interval between units in µs.
-func (l *Limit) Charged(cost int64) string {
+func Charged(l *Limit, cost int64) string {
 	return strconv.FormatInt(cost, 10) + " " + strconv.FormatInt(l.window, 10) + " " + strconv.FormatFloat(l.interval, 'g', 17, 64)
 }
 
@@ -103,7 +104,8 @@ func (l *Limit) prepare(prefix string) {
 		l.free = size * l.interval
 		// Adding a debt up unit by unit rounds it; the allowance is far below one
 		// unit, and at most a microsecond.
-		l.ceiling = l.free + wait + math.Min(1, l.interval/1000)
+		l.allowance = math.Min(1, l.interval/1000)
+		l.ceiling = l.free + wait + l.allowance
 		l.capacity = int64(l.ceiling / l.interval)
 	}
 	l.quoted = `"` + l.Name + `"`

@@ -1,6 +1,6 @@
 package core
 
-func (l *Limit) decideLog(s *State, now, cost int64) bool {
+func decideLog(l *Limit, s *State, now, cost int64) bool {
 	if now < s.At {
 		now = s.At
 	}
@@ -12,15 +12,15 @@ func (l *Limit) decideLog(s *State, now, cost int64) bool {
 	s.Used = int64(len(s.Log))
 	allowed := cost == 0 || s.Used+cost <= l.Rate.Count
 	if !allowed {
-		l.await(s, cost)
+		await(l, s, cost)
 	} else if s.Used > 0 {
-		l.await(s, 1)
+		await(l, s, 1)
 	}
 	return allowed
 }
 
 // await finds the time that has to leave the log before a hit of this cost fits.
-func (l *Limit) await(s *State, cost int64) {
+func await(l *Limit, s *State, cost int64) {
 	leave := s.Used + cost - l.Rate.Count
 	if leave > s.Used {
 		leave = s.Used
@@ -33,7 +33,7 @@ func (l *Limit) await(s *State, cost int64) {
 	}
 }
 
-func (l *Limit) chargeLog(s *State, now, cost int64) {
+func chargeLog(l *Limit, s *State, now, cost int64) {
 	if cost == 0 {
 		return
 	}
@@ -44,10 +44,10 @@ func (l *Limit) chargeLog(s *State, now, cost int64) {
 		s.Log = append(s.Log, s.At)
 	}
 	s.Used += cost
-	l.await(s, 1)
+	await(l, s, 1)
 }
 
-func (l *Limit) refundLog(s *State, stamp, cost int64) {
+func refundLog(l *Limit, s *State, stamp, cost int64) {
 	kept := s.Log[:0]
 	for _, t := range s.Log {
 		if t == stamp && cost > 0 {
@@ -60,7 +60,7 @@ func (l *Limit) refundLog(s *State, stamp, cost int64) {
 	s.Used = int64(len(kept))
 }
 
-func (l *Limit) describeLog(s *State, r *Result) (retry, refill, full int64) {
+func describeLog(l *Limit, s *State, r *Result) (retry, refill, full int64) {
 	if s.Used < l.Rate.Count {
 		r.Remaining = l.Rate.Count - s.Used
 	}

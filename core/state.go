@@ -39,7 +39,7 @@ type State struct {
 
 // Decide says whether the limit alone lets the hit through, after bringing the
 // state up to now. It charges nothing.
-func (l *Limit) Decide(s *State, now, cost int64) bool {
+func Decide(l *Limit, s *State, now, cost int64) bool {
 	if s.Blocked > 0 {
 		if s.Blocked > now {
 			return false
@@ -48,37 +48,37 @@ func (l *Limit) Decide(s *State, now, cost int64) bool {
 	}
 	switch l.Algorithm {
 	case FixedWindow:
-		return l.decideFixed(s, now, cost)
+		return decideFixed(l, s, now, cost)
 	case SlidingWindow:
-		return l.decideSliding(s, now, cost)
+		return decideSliding(l, s, now, cost)
 	case SlidingLog:
-		return l.decideLog(s, now, cost)
+		return decideLog(l, s, now, cost)
 	}
-	return l.decideBucket(s, now, cost)
+	return decideBucket(l, s, now, cost)
 }
 
 // Charge takes the cost of a hit that Decide let through, at the same now.
-func (l *Limit) Charge(s *State, now, cost int64) {
+func Charge(l *Limit, s *State, now, cost int64) {
 	switch l.Algorithm {
 	case FixedWindow, SlidingWindow:
 		s.Used += cost
 	case SlidingLog:
-		l.chargeLog(s, now, cost)
+		chargeLog(l, s, now, cost)
 	default:
 		s.Debt += float64(float64(cost) * l.interval)
 	}
 }
 
 // Refund gives back a cost that was charged at stamp, if it still counts.
-func (l *Limit) Refund(s *State, stamp, cost int64) {
+func Refund(l *Limit, s *State, stamp, cost int64) {
 	if s.Blocked > 0 {
 		return
 	}
 	switch l.Algorithm {
 	case FixedWindow, SlidingWindow:
-		l.refundWindow(s, stamp, cost)
+		refundWindow(l, s, stamp, cost)
 	case SlidingLog:
-		l.refundLog(s, stamp, cost)
+		refundLog(l, s, stamp, cost)
 	default:
 		s.Debt = math.Max(0, s.Debt-float64(float64(cost)*l.interval))
 	}
@@ -87,44 +87,42 @@ func (l *Limit) Refund(s *State, stamp, cost int64) {
 // Describe says what the state that a decision left means to the client. allowed
 // is whether this limit let the hit through, charged whether it then took its
 // cost; now is the store's time of the decision. It does not look at Log.
-func (l *Limit) Describe(s State, now, cost int64, allowed, charged bool) Result {
+func Describe(l *Limit, s *State, now, cost int64, allowed, charged bool) Result {
 	r := Result{Allowed: allowed, Charged: charged, Stamp: s.At}
 	if s.Blocked > now {
-		r.RetryAfter = micros(s.Blocked - now)
+		r.RetryAfter = time.Duration(s.Blocked-now) * time.Microsecond
 		r.Refill, r.Full = r.RetryAfter, r.RetryAfter
 		return r
 	}
 	var retry, refill, full int64
 	switch l.Algorithm {
 	case FixedWindow:
-		retry, refill, full = l.describeFixed(&s, &r)
+		retry, refill, full = describeFixed(l, s, &r)
 	case SlidingWindow:
-		retry, refill, full = l.describeSliding(&s, now, cost, &r)
+		retry, refill, full = describeSliding(l, s, now, cost, &r)
 	case SlidingLog:
-		retry, refill, full = l.describeLog(&s, &r)
+		retry, refill, full = describeLog(l, s, &r)
 	default:
-		retry, refill, full = l.describeBucket(&s, now, cost, &r)
+		retry, refill, full = describeBucket(l, s, now, cost, &r)
 	}
 	if full > now {
-		r.Full = micros(full - now)
+		r.Full = time.Duration(full-now) * time.Microsecond
 	}
 	if allowed {
 		if refill > now {
-			r.Refill = micros(refill - now)
+			r.Refill = time.Duration(refill-now) * time.Microsecond
 		}
 		return r
 	}
 	r.Delay = 0
-	if cost > l.Capacity() {
+	if cost > l.capacity {
 		r.RetryAfter, r.Refill = Never, r.Full
 		return r
 	}
-	r.RetryAfter = micros(1)
+	r.RetryAfter = time.Microsecond
 	if retry > now {
-		r.RetryAfter = micros(retry - now)
+		r.RetryAfter = time.Duration(retry-now) * time.Microsecond
 	}
 	r.Refill = r.RetryAfter
 	return r
 }
-
-func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }

@@ -2,14 +2,14 @@ package core
 
 import "math"
 
-func (l *Limit) decideFixed(s *State, now, cost int64) bool {
+func decideFixed(l *Limit, s *State, now, cost int64) bool {
 	if s.Used == 0 || now-s.At >= l.window {
 		s.At, s.Used = now, 0
 	}
 	return cost == 0 || s.Used+cost <= l.Rate.Count
 }
 
-func (l *Limit) describeFixed(s *State, r *Result) (retry, refill, full int64) {
+func describeFixed(l *Limit, s *State, r *Result) (retry, refill, full int64) {
 	if s.Used < l.Rate.Count {
 		r.Remaining = l.Rate.Count - s.Used
 	}
@@ -20,7 +20,7 @@ func (l *Limit) describeFixed(s *State, r *Result) (retry, refill, full int64) {
 	return end, end, end
 }
 
-func (l *Limit) refundWindow(s *State, stamp, cost int64) {
+func refundWindow(l *Limit, s *State, stamp, cost int64) {
 	switch {
 	case s.At == stamp && s.Used >= cost:
 		s.Used -= cost
@@ -29,7 +29,7 @@ func (l *Limit) refundWindow(s *State, stamp, cost int64) {
 	}
 }
 
-func (l *Limit) decideSliding(s *State, now, cost int64) bool {
+func decideSliding(l *Limit, s *State, now, cost int64) bool {
 	elapsed := now - s.At
 	switch {
 	case s.Used == 0 && s.Previous == 0, elapsed >= 2*l.window:
@@ -37,13 +37,13 @@ func (l *Limit) decideSliding(s *State, now, cost int64) bool {
 	case elapsed >= l.window:
 		s.At, s.Used, s.Previous = s.At+l.window, 0, s.Used
 	}
-	return cost == 0 || s.Used+cost+l.carried(s.Previous, now-s.At) <= l.Rate.Count
+	return cost == 0 || s.Used+cost+carried(l, s.Previous, now-s.At) <= l.Rate.Count
 }
 
 // carried is how many units of the previous window still count when elapsed of
 // this one has gone by. It is rounded up: the estimate never admits one that the
 // weighted count would not.
-func (l *Limit) carried(previous, elapsed int64) int64 {
+func carried(l *Limit, previous, elapsed int64) int64 {
 	if elapsed < 0 {
 		elapsed = 0
 	}
@@ -55,27 +55,27 @@ func (l *Limit) carried(previous, elapsed int64) int64 {
 
 // faded is how far into a window no more than room of the previous units count:
 // where carried falls to room.
-func (l *Limit) faded(previous, room int64) int64 {
+func faded(l *Limit, previous, room int64) int64 {
 	if room >= previous {
 		return 0
 	}
 	elapsed := l.window - int64(math.Floor(float64(room)*float64(l.window)/float64(previous)))
-	for elapsed < l.window && l.carried(previous, elapsed) > room {
+	for elapsed < l.window && carried(l, previous, elapsed) > room {
 		elapsed++
 	}
 	return elapsed
 }
 
 // fits is when so many more units fit, if nothing else comes.
-func (l *Limit) fits(s *State, units int64) int64 {
+func fits(l *Limit, s *State, units int64) int64 {
 	if room := l.Rate.Count - s.Used - units; room >= 0 {
-		return s.At + l.faded(s.Previous, room)
+		return s.At + faded(l, s.Previous, room)
 	}
-	return s.At + l.window + l.faded(s.Used, l.Rate.Count-units)
+	return s.At + l.window + faded(l, s.Used, l.Rate.Count-units)
 }
 
-func (l *Limit) describeSliding(s *State, now, cost int64, r *Result) (retry, refill, full int64) {
-	if n := l.Rate.Count - s.Used - l.carried(s.Previous, now-s.At); n > 0 {
+func describeSliding(l *Limit, s *State, now, cost int64, r *Result) (retry, refill, full int64) {
+	if n := l.Rate.Count - s.Used - carried(l, s.Previous, now-s.At); n > 0 {
 		r.Remaining = n
 	}
 	switch {
@@ -88,12 +88,12 @@ func (l *Limit) describeSliding(s *State, now, cost int64, r *Result) (retry, re
 	}
 	if r.Allowed {
 		if r.Remaining < l.Rate.Count {
-			refill = l.fits(s, r.Remaining+1)
+			refill = fits(l, s, r.Remaining+1)
 		}
 		return 0, refill, full
 	}
 	if cost <= l.Rate.Count {
-		retry = l.fits(s, cost)
+		retry = fits(l, s, cost)
 	}
 	return retry, 0, full
 }

@@ -20,19 +20,19 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 		h := &hits[i]
 		e := s.find(h)
 		if e == nil {
-			e = &entry{key: key{h.Limit.Scope(), h.Identity}, index: -1}
+			e = &entry{key: key{core.Scope(h.Limit), h.Identity}, index: -1}
 		}
 		entries[i] = e
-		h.Result.Allowed = h.Limit.Decide(&e.State, at, h.Cost)
+		h.Result.Allowed = core.Decide(h.Limit, &e.State, at, h.Cost)
 		all = all && (h.Result.Allowed || h.Limit.DryRun)
 	}
 	for i, e := range entries {
 		h := &hits[i]
 		charged := all && h.Result.Allowed && h.Cost > 0
 		if charged {
-			h.Limit.Charge(&e.State, at, h.Cost)
+			core.Charge(h.Limit, &e.State, at, h.Cost)
 		}
-		h.Result = h.Limit.Describe(e.State, at, h.Cost, h.Result.Allowed, charged)
+		h.Result = core.Describe(h.Limit, &e.State, at, h.Cost, h.Result.Allowed, charged)
 		if charged {
 			s.keep(e, at, h.Result.Full)
 		}
@@ -43,19 +43,19 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 
 // takeOne is Take for the usual case, without allocating for a key it knows.
 func (s *Store) takeOne(at int64, h *core.Hit) {
-	k := key{h.Limit.Scope(), h.Identity}
+	k := key{core.Scope(h.Limit), h.Identity}
 	sh := &s.shards[s.shardOf(h.Identity)]
 	sh.mu.Lock()
 	e := sh.entries[k]
 	if e == nil {
 		e = &entry{key: k, index: -1}
 	}
-	allowed := h.Limit.Decide(&e.State, at, h.Cost)
+	allowed := core.Decide(h.Limit, &e.State, at, h.Cost)
 	charged := allowed && h.Cost > 0
 	if charged {
-		h.Limit.Charge(&e.State, at, h.Cost)
+		core.Charge(h.Limit, &e.State, at, h.Cost)
 	}
-	h.Result = h.Limit.Describe(e.State, at, h.Cost, allowed, charged)
+	h.Result = core.Describe(h.Limit, &e.State, at, h.Cost, allowed, charged)
 	if charged {
 		s.keep(e, at, h.Result.Full)
 	}
@@ -110,7 +110,7 @@ func (s *Store) Refund(now time.Time, hits []core.Hit) error {
 	for i := range hits {
 		h := &hits[i]
 		if e := s.find(h); e != nil && h.Result.Charged {
-			h.Limit.Refund(&e.State, h.Result.Stamp, h.Cost)
+			core.Refund(h.Limit, &e.State, h.Result.Stamp, h.Cost)
 		}
 	}
 	s.unlock(locked)
@@ -127,8 +127,8 @@ func (s *Store) Peek(now time.Time, hits []core.Hit) error {
 		if e := s.find(h); e != nil {
 			state = e.State
 		}
-		allowed := h.Limit.Decide(&state, at, h.Cost)
-		h.Result = h.Limit.Describe(state, at, h.Cost, allowed, false)
+		allowed := core.Decide(h.Limit, &state, at, h.Cost)
+		h.Result = core.Describe(h.Limit, &state, at, h.Cost, allowed, false)
 	}
 	s.unlock(locked)
 	return nil
@@ -139,7 +139,7 @@ func (s *Store) Reset(limit *core.Limit, identity string) error {
 	sh := &s.shards[s.shardOf(identity)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if e := sh.entries[key{limit.Scope(), identity}]; e != nil {
+	if e := sh.entries[key{core.Scope(limit), identity}]; e != nil {
 		sh.remove(e)
 		s.keys.Add(-1)
 	}
@@ -149,7 +149,7 @@ func (s *Store) Reset(limit *core.Limit, identity string) error {
 // Block implements core.Store. It never fails.
 func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.Duration) error {
 	at := s.clock(now)
-	k := key{limit.Scope(), identity}
+	k := key{core.Scope(limit), identity}
 	sh := &s.shards[s.shardOf(identity)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -166,7 +166,7 @@ func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.
 func (s *Store) Probe() error { return nil }
 
 func (s *Store) find(h *core.Hit) *entry {
-	return s.shards[s.shardOf(h.Identity)].entries[key{h.Limit.Scope(), h.Identity}]
+	return s.shards[s.shardOf(h.Identity)].entries[key{core.Scope(h.Limit), h.Identity}]
 }
 
 // lock locks the shards of all hits, lowest first so that no two decisions wait

@@ -79,8 +79,8 @@ func (s *Store) ask(deadline time.Time, mode string, hits []core.Hit) error {
 	args := make([]string, len(hits), len(hits)+2)
 	for i := range hits {
 		h := &hits[i]
-		keys[i] = h.Limit.Key(h.Identity)
-		args[i] = h.Limit.Parameters(h.Cost)
+		keys[i] = core.Key(h.Limit, h.Identity)
+		args[i] = core.Parameters(h.Limit, h.Cost)
 	}
 	switch {
 	case s.clock != nil:
@@ -104,8 +104,8 @@ func (s *Store) Refund(now time.Time, hits []core.Hit) error {
 		if !h.Result.Charged {
 			continue
 		}
-		keys = append(keys, h.Limit.Key(h.Identity))
-		args = append(args, h.Limit.Algorithm.Tag()+" "+strconv.FormatInt(h.Result.Stamp, 10)+" "+h.Limit.Charged(h.Cost))
+		keys = append(keys, core.Key(h.Limit, h.Identity))
+		args = append(args, h.Limit.Algorithm.Tag()+" "+strconv.FormatInt(h.Result.Stamp, 10)+" "+core.Charged(h.Limit, h.Cost))
 	}
 	if len(keys) == 0 {
 		return nil
@@ -125,7 +125,7 @@ func (s *Store) Refund(now time.Time, hits []core.Hit) error {
 
 // Reset implements core.Store.
 func (s *Store) Reset(limit *core.Limit, identity string) error {
-	_, err := s.runner.Run(time.Now().Add(s.timeout), resetScript, []string{limit.Key(identity)}, nil)
+	_, err := s.runner.Run(time.Now().Add(s.timeout), resetScript, []string{core.Key(limit, identity)}, nil)
 	return err
 }
 
@@ -135,7 +135,7 @@ func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.
 	if s.clock != nil {
 		args = append(args, strconv.FormatInt(s.clock(), 10))
 	}
-	_, err := s.runner.Run(now.Add(s.timeout), blockScript, []string{limit.Key(identity)}, args)
+	_, err := s.runner.Run(now.Add(s.timeout), blockScript, []string{core.Key(limit, identity)}, args)
 	return err
 }
 
@@ -165,7 +165,7 @@ func read(reply string, take bool, hits []core.Hit) error {
 			return badReply(reply)
 		}
 		allowed := fields[1+4*i] == "1"
-		h.Result = h.Limit.Describe(state, now, h.Cost, allowed, all && allowed && h.Cost > 0)
+		h.Result = core.Describe(h.Limit, &state, now, h.Cost, allowed, all && allowed && h.Cost > 0)
 	}
 	return nil
 }
