@@ -78,7 +78,7 @@ func require(t testing.TB, err error) {
 	t.Helper()
 	switch {
 	case err == nil:
-	case errors.Is(err, tools.ErrAbsent) && os.Getenv("WEIR_NO_SKIP") == "":
+	case errors.Is(err, tools.ErrAbsent) && os.Getenv("WEIR_NO_SKIP") != "1":
 		t.Skip(err)
 	default:
 		t.Fatal(err)

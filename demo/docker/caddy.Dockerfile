@@ -1,0 +1,11 @@
+FROM caddy:2.11-builder AS build
+ARG GOPROXY
+COPY go.mod go.sum /src/
+COPY core /src/core
+COPY caddymodule /src/caddymodule
+RUN xcaddy build v2.11.9 \
+    --with github.com/weirproxy/weir/caddymodule \
+    --replace github.com/weirproxy/weir=/src
+
+FROM caddy:2.11
+COPY --from=build /usr/bin/caddy /usr/bin/caddy
