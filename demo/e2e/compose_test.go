@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirproxy/weir/core/redistest"
+)
+
+// TestComposeConfiguration runs the compose stack's configuration, with its
+// addresses replaced, on the same programs outside of containers.
+func TestComposeConfiguration(t *testing.T) {
+	redis := redistest.Start(t).Addr()
+	site := Site(t)
+	traefik := Traefik(t, configuration(t, "dynamic.yml", "redis:6379", redis, "http://site:8000", site)).URL
+	caddy := Caddy(t, configuration(t, "Caddyfile",
+		"\tweir {\n\t\tredis redis:6379", "\tadmin {$WEIR_ADMIN}\n\tweir {\n\t\tredis "+redis,
+		":80 {", "http://{$WEIR_LISTEN} {", "site:8000", site)).URL
+
+	for i, call := range []struct {
+		url, proxy string
+	}{{traefik, "traefik"}, {traefik, "traefik"}, {caddy, "caddy"}} {
+		answer, body := get(t, call.url+"/api/hello")
+		if answer.StatusCode != http.StatusOK || !strings.Contains(body, call.proxy) {
+			t.Fatalf("call %d: got %d %s, want 200 through %s", i+1, answer.StatusCode, body, call.proxy)
+		}
+		want := `"demo-api";r=` + strconv.Itoa(2-i) + ";"
+		if got := answer.Header.Get("RateLimit"); !strings.HasPrefix(got, want) {
+			t.Errorf("call %d: RateLimit: got %s, want %s…", i+1, got, want)
+		}
+	}
+
+	var wait int
+	for _, url := range []string{traefik, caddy} {
+		answer, body := get(t, url+"/api/hello")
+		if answer.StatusCode != http.StatusTooManyRequests {
+			t.Fatalf("the fourth call, at %s: got %d %s", url, answer.StatusCode, body)
+		}
+		for header, want := range map[string]string{
+			"Cache-Control":    "no-store",
+			"Content-Type":     "application/problem+json",
+			"RateLimit":        `"demo-api";r=0;`,
+			"RateLimit-Policy": `"demo-api";q=3;w=10`,
+		} {
+			if got := answer.Header.Get(header); !strings.HasPrefix(got, want) {
+				t.Errorf("%s: %s: got %q, want %q", url, header, got, want)
+			}
+		}
+		if !strings.Contains(body, "quota-exceeded") || !strings.Contains(body, "demo-api") {
+			t.Errorf("%s: no problem details of demo-api: %s", url, body)
+		}
+		var err error
+		if wait, err = strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 10 {
+			t.Fatalf("%s: Retry-After: got %q, want 1 to 10", url, answer.Header.Get("Retry-After"))
+		}
+		if answer, _ := get(t, url+"/style.css"); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: a static file: got %d", url, answer.StatusCode)
+		}
+	}
+
+	// The wait is what is tested.
+	time.Sleep(time.Duration(wait) * time.Second)
+	if answer, _ := get(t, caddy+"/api/hello"); answer.StatusCode != http.StatusOK {
+		t.Errorf("after Retry-After: got %d", answer.StatusCode)
+	}
+}
+
+// configuration reads a file of the compose stack and makes the replacements,
+// each of which must fit.
+func configuration(t *testing.T, name string, replacements ...string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(Checkout(t), "demo", "docker", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	for i := 0; i < len(replacements); i += 2 {
+		if !strings.Contains(text, replacements[i]) {
+			t.Fatalf("%s does not contain %q", name, replacements[i])
+		}
+		text = strings.ReplaceAll(text, replacements[i], replacements[i+1])
+	}
+	return text
+}
+
+func get(t *testing.T, url string) (*http.Response, string) {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, string(body)
+}
