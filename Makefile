@@ -12,7 +12,7 @@ RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 test: test-weir test-demo
 
-test-weir:
+test-weir: tools
 	go test $(RACE) $(TESTFLAGS) ./...
 
 # Uncached: these tests run programs built from files that the go command does
@@ -24,7 +24,8 @@ test-demo: tools
 demo:
 	go run ./demo
 
-# The real Traefik and Caddy, built once into the user's cache directory.
+# The real Traefik and Caddy, built once into the user's cache directory, and
+# what else is missing.
 tools:
 	go run ./demo/cmd/tools
 
