@@ -1,0 +1,102 @@
+package traefikplugin
+
+import (
+	"math/rand"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/weirproxy/weir/core"
+)
+
+// handler is the middleware in front of one router's service.
+type handler struct {
+	next    http.Handler
+	name    string
+	limiter *core.Limiter
+	answer  *core.Answer
+	trusted core.Networks
+	rules   []rule
+
+	// most is how many hits a request has at most.
+	most int
+
+	// dryRuns says that some limit is one.
+	dryRuns bool
+}
+
+// statusClientGone is what Traefik logs for a client that did not wait for its
+// answer.
+const statusClientGone = 499
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	client := core.ClientAddress(r.RemoteAddr, r.Header["X-Forwarded-For"], h.trusted)
+	hits := hitsOf(h, r, client)
+	if len(hits) == 0 {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	decision := h.limiter.Decide(time.Now(), hits)
+	if h.dryRuns {
+		logDryRuns(h.name, hits, client)
+	}
+	if !decision.Allowed {
+		logDenial(h.name, hits, decision, client)
+		h.answer.Deny(w, hits, decision, rand.Float64())
+		return
+	}
+	h.answer.SetHeaders(w.Header(), hits, decision, 0)
+	if decision.Delay > 0 && !core.Wait(r.Context(), decision.Delay) {
+		w.WriteHeader(statusClientGone)
+		return
+	}
+	h.next.ServeHTTP(w, r)
+}
+
+// hitsOf asks the rules what the request counts for, and for whom.
+func hitsOf(h *handler, r *http.Request, client netip.Addr) []core.Hit {
+	hits := make([]core.Hit, 0, h.most)
+	for i := range h.rules {
+		rule := &h.rules[i]
+		if rule.match != nil && !matches(rule.match, r) {
+			continue
+		}
+		if len(rule.exempt) > 0 && rule.exempt.Contains(client) {
+			continue
+		}
+		who := ""
+		if rule.key.onlyIP {
+			who = core.AddressIdentity(client, rule.key.v4, rule.key.v6)
+		} else if who = identity(&rule.key, r, client); who == "" {
+			continue
+		}
+		for _, limit := range rule.limits {
+			hits = append(hits, core.Hit{Limit: limit, Identity: who, Cost: rule.cost})
+		}
+	}
+	return hits
+}
+
+func logDenial(name string, hits []core.Hit, d core.Decision, client netip.Addr) {
+	if d.Unavailable {
+		logInfo(name + ": denied " + client.String() + ", as Redis does not answer and onError is deny")
+		return
+	}
+	logInfo(name + ": limit " + hits[d.Hit].Limit.Name + " denied " + client.String() + retryIn(d.RetryAfter))
+}
+
+func retryIn(d time.Duration) string {
+	if d == core.Never {
+		return " for good"
+	}
+	return " for " + d.Round(time.Millisecond).String()
+}
+
+func logDryRuns(name string, hits []core.Hit, client netip.Addr) {
+	for i := range hits {
+		hit := &hits[i]
+		if hit.Limit.DryRun && hit.Result.RetryAfter != 0 {
+			logInfo(name + ": limit " + hit.Limit.Name + " would deny " + client.String() + retryIn(hit.Result.RetryAfter))
+		}
+	}
+}

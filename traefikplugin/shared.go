@@ -1,0 +1,77 @@
+package traefikplugin
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirproxy/weir/core"
+	"github.com/weirproxy/weir/core/memory"
+	"github.com/weirproxy/weir/core/redis"
+	"github.com/weirproxy/weir/core/resp"
+)
+
+// shared is what middlewares with the same settings have in common.
+type shared struct {
+	store core.Store
+
+	// where says where the counters are, for the log.
+	where string
+
+	// breaker and fallback are nil where the store is memory.
+	breaker  *core.Breaker
+	fallback core.Store
+
+	close func()
+}
+
+// shareMemory returns the counters of this process.
+func shareMemory(ctx context.Context, maxKeys int) (*shared, error) {
+	return one.acquire(ctx, "memory "+strconv.Itoa(maxKeys), func() (*shared, error) {
+		store := memory.New(maxKeys)
+		return &shared{store: store, where: "in memory", close: func() { _ = store.Close() }}, nil
+	})
+}
+
+// shareRedis returns the connections to a Redis, which are not made yet.
+func shareRedis(ctx context.Context, options redis.Options, prefix string, timeout time.Duration, maxKeys int) (*shared, error) {
+	settings, err := json.Marshal(options)
+	if err != nil {
+		return nil, err
+	}
+	target, err := options.Target()
+	if err != nil {
+		return nil, err
+	}
+	// The hash keeps passwords out of the registry's keys.
+	key := "redis " + core.HashIdentity(string(settings)) + " " + prefix + " " + timeout.String() + " " + strconv.Itoa(maxKeys)
+	return one.acquire(ctx, key, func() (*shared, error) {
+		runner, err := resp.New(options)
+		if err != nil {
+			return nil, err
+		}
+		store, err := redis.New(runner, prefix, timeout)
+		if err != nil {
+			_ = runner.Close()
+			return nil, err
+		}
+		fallback := memory.New(maxKeys)
+		name := "Redis at " + strings.Join(target.Addresses, ", ")
+		breaker := core.NewBreaker(store.Probe, func(event core.Event, err error) { logStore(name, event, err) })
+		return &shared{store: store, where: "in " + name, breaker: breaker, fallback: fallback, close: func() {
+			breaker.Close()
+			_ = runner.Close()
+			_ = fallback.Close()
+		}}, nil
+	})
+}
+
+// announce logs a line, once for all routers and reloads that would.
+func announce(ctx context.Context, line string) {
+	_, _ = one.acquire(ctx, "log "+line, func() (*shared, error) {
+		logInfo(line)
+		return &shared{close: func() {}}, nil
+	})
+}
