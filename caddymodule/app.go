@@ -1,0 +1,116 @@
+// Package caddymodule limits the rate of requests in Caddy, in the memory of one
+// Caddy or in a Redis that any number of proxies share.
+package caddymodule
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/weirproxy/weir/core"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+	caddy.RegisterModule(new(Handler))
+}
+
+// App holds what all rate limit handlers below have in common: whatever a
+// handler does not say, it takes from here.
+type App struct {
+	Settings
+
+	logger *zap.Logger
+
+	mu       sync.Mutex
+	handlers []*Handler
+}
+
+// CaddyModule implements caddy.Module.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "weir", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision implements caddy.Provisioner.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	return nil
+}
+
+// Validate implements caddy.Validator.
+func (a *App) Validate() error { return a.check() }
+
+// Start implements caddy.App. It says in the log what each limit does.
+func (a *App) Start() error {
+	for _, h := range a.list() {
+		for _, rule := range h.rules {
+			for _, limit := range rule.limits {
+				a.logger.Info(limit.String(), zap.String("store", h.backend.name))
+			}
+			if len(rule.limits) == 0 {
+				a.logger.Info("limit " + rule.name + ": unlimited")
+			}
+		}
+	}
+	a.warnOfSharing()
+	return nil
+}
+
+// Stop implements caddy.App.
+func (a *App) Stop() error { return nil }
+
+// warnOfSharing tells of limits that share a name, and so their counters, and
+// say different things: most often two one-line forms.
+func (a *App) warnOfSharing() {
+	type shared struct{ store, scope string }
+	seen := map[shared]string{}
+	for _, h := range a.list() {
+		for _, rule := range h.rules {
+			for _, limit := range rule.limits {
+				key := shared{h.backend.name, core.Scope(limit)}
+				first, ok := seen[key]
+				if ok && first != limit.String() {
+					a.logger.Warn("two limits of one name share their counters; give each a name of its own",
+						zap.String("one", first), zap.String("other", limit.String()))
+				}
+				seen[key] = limit.String()
+			}
+		}
+	}
+}
+
+func (a *App) add(h *Handler) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.handlers = append(a.handlers, h)
+}
+
+// list returns the handlers of this configuration in the order in which they
+// were provisioned.
+func (a *App) list() []*Handler {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.handlers)
+}
+
+func loadApp(ctx caddy.Context) (*App, error) {
+	module, err := ctx.App("weir")
+	if err != nil {
+		return nil, err
+	}
+	app, ok := module.(*App)
+	if !ok {
+		return nil, fmt.Errorf("the app weir is a %T", module)
+	}
+	return app, nil
+}
+
+// Interface guards
+var (
+	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.Validator   = (*App)(nil)
+)

@@ -1,0 +1,178 @@
+package caddymodule
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/weirproxy/weir/core"
+
+	"github.com/weirproxy/weir/core/memory"
+	"github.com/weirproxy/weir/core/redis"
+)
+
+// pool holds the connections and the counters that handlers of the same settings
+// share, over all sites and over reloads: Caddy makes the new handlers before it
+// cleans up the old ones.
+//
+//	Provision of the first ──▶ in use by n handlers ──▶ Cleanup of the last: closed
+var pool = caddy.NewUsagePool()
+
+// Keys of the pool.
+type (
+	// memoryKey is for counters in memory, on their own or in the place of a
+	// Redis.
+	memoryKey struct {
+		insteadOf [sha256.Size]byte
+		maxKeys   int
+	}
+	runnerKey [sha256.Size]byte // of the options, with secrets in them
+	storeKey  struct {
+		runner  runnerKey
+		prefix  string
+		timeout time.Duration
+	}
+)
+
+// backend is where a handler's counters are. It holds on to its parts of the
+// pool until it is released.
+type backend struct {
+	core.Limiter
+
+	// name is "memory" or where the Redis is.
+	name string
+
+	held []any
+}
+
+// newBackend takes what the settings say from the pool. It connects to nothing.
+// The backend is to be released even where there is an error.
+func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
+	b := &backend{name: "memory"}
+	onError, err := core.ParseOnError(s.OnError)
+	if err != nil {
+		return b, err
+	}
+	b.OnError = onError
+	if s.Redis == nil {
+		b.Store, err = b.memory(memoryKey{maxKeys: s.maxKeys()})
+		return b, err
+	}
+	options, err := s.Redis.options(repl)
+	if err != nil {
+		return b, err
+	}
+	target, err := options.Target()
+	if err != nil {
+		return b, err
+	}
+	b.name = place(target)
+	encoded, err := json.Marshal(options)
+	if err != nil {
+		return b, err
+	}
+	runner := runnerKey(sha256.Sum256(encoded))
+	shared, err := hold(b, storeKey{runner, s.prefix(), s.timeout()}, func() (*sharedStore, error) {
+		return newSharedStore(b.name, options, runner, s.prefix(), s.timeout())
+	})
+	if err != nil {
+		return b, err
+	}
+	b.Store, b.Breaker = shared.Store, shared.breaker
+	if onError == core.Local {
+		b.Fallback, err = b.memory(memoryKey{insteadOf: runner, maxKeys: s.maxKeys()})
+	}
+	return b, err
+}
+
+func (b *backend) memory(key memoryKey) (core.Store, error) {
+	shared, err := hold(b, key, func() (*sharedMemory, error) {
+		return &sharedMemory{memory.New(key.maxKeys)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shared.Store, nil
+}
+
+// release lets go of the backend's parts of the pool.
+func (b *backend) release() error {
+	var failed error
+	for _, key := range b.held {
+		if _, err := pool.Delete(key); err != nil {
+			failed = err
+		}
+	}
+	b.held = nil
+	return failed
+}
+
+// hold takes a part of the pool for a backend, making it where nobody has.
+func hold[T caddy.Destructor](b *backend, key any, create func() (T, error)) (T, error) {
+	value, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return create() })
+	if err != nil {
+		var none T
+		return none, err
+	}
+	b.held = append(b.held, key)
+	return value.(T), nil
+}
+
+type sharedMemory struct{ *memory.Store }
+
+// Destruct implements caddy.Destructor.
+func (m *sharedMemory) Destruct() error { return m.Close() }
+
+type sharedRunner struct{ redis.Runner }
+
+// Destruct implements caddy.Destructor.
+func (r *sharedRunner) Destruct() error { return r.Close() }
+
+// sharedStore is a store in Redis with its breaker. Several may share a runner.
+type sharedStore struct {
+	*redis.Store
+	breaker *core.Breaker
+	runner  backend
+}
+
+func newSharedStore(name string, options redis.Options, key runnerKey, prefix string, timeout time.Duration) (*sharedStore, error) {
+	s := new(sharedStore)
+	runner, err := hold(&s.runner, key, func() (*sharedRunner, error) {
+		runner, err := newRunner(options)
+		return &sharedRunner{runner}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.Store, err = redis.New(runner, prefix, timeout); err != nil {
+		s.runner.release()
+		return nil, err
+	}
+	s.breaker = core.NewBreaker(s.Probe, announce(name))
+	return s, nil
+}
+
+// Destruct implements caddy.Destructor.
+func (s *sharedStore) Destruct() error {
+	s.breaker.Close()
+	return s.runner.release()
+}
+
+// announce tells of a store that is lost or back. It logs to whichever logger
+// Caddy has at that time, since the store outlives configurations.
+func announce(name string) func(core.Event, error) {
+	return func(event core.Event, err error) {
+		logger := caddy.Log().Named("weir").With(zap.String("store", name))
+		switch event {
+		case core.StoreFailed:
+			logger.Warn("the store did not decide a request", zap.Error(err))
+		case core.StoreLost:
+			logger.Error("the store is lost; requests are decided as on_error says until it is back", zap.Error(err))
+		case core.StoreBack:
+			logger.Info("the store is back")
+		}
+	}
+}
