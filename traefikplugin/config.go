@@ -49,6 +49,12 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed; by
 	// default none is.
 	TrustedProxies []string `mapstructure:"trustedProxies"`
+
+	// Average, Period, Burst (see Limit) and SourceCriterion are the options of
+	// Traefik's own rateLimit and mean the same: see readTraefik.
+	Average         string           `mapstructure:"average"`
+	Period          string           `mapstructure:"period"`
+	SourceCriterion *SourceCriterion `mapstructure:"sourceCriterion"`
 }
 
 // Limit is how much may pass, and what is counted.
@@ -136,12 +142,19 @@ type Redis struct {
 	// DialTimeout bounds the time to connect, by default 2s.
 	DialTimeout string `mapstructure:"dialTimeout"`
 
+	// What Traefik's own rateLimit has besides: see readTraefikRedis.
+	Endpoints      []string `mapstructure:"endpoints"`
+	MinIdleConns   string   `mapstructure:"minIdleConns"`
+	MaxActiveConns string   `mapstructure:"maxActiveConns"`
+	ReadTimeout    string   `mapstructure:"readTimeout"`
+	WriteTimeout   string   `mapstructure:"writeTimeout"`
+
 	Unknown map[string]any `mapstructure:",remain"`
 }
 
 // TLS is how connections to Redis are secured.
 type TLS struct {
-	// CA, Cert and Key are paths of PEM files.
+	// CA, Cert and Key are paths of PEM files, or PEM.
 	CA   string `mapstructure:"ca"`
 	Cert string `mapstructure:"cert"`
 	Key  string `mapstructure:"key"`
@@ -160,6 +173,24 @@ type Response struct {
 	Status      string `mapstructure:"status"`
 	ContentType string `mapstructure:"contentType"`
 	Body        string `mapstructure:"body"`
+
+	Unknown map[string]any `mapstructure:",remain"`
+}
+
+// SourceCriterion is who is counted, as Traefik's own rateLimit has it.
+type SourceCriterion struct {
+	IPStrategy        *IPStrategy `mapstructure:"ipStrategy"`
+	RequestHeaderName string      `mapstructure:"requestHeaderName"`
+	RequestHost       string      `mapstructure:"requestHost"`
+
+	Unknown map[string]any `mapstructure:",remain"`
+}
+
+// IPStrategy is which address counts, as Traefik's own rateLimit has it.
+type IPStrategy struct {
+	Depth       string   `mapstructure:"depth"`
+	ExcludedIPs []string `mapstructure:"excludedIPs"`
+	IPv6Subnet  string   `mapstructure:"ipv6Subnet"`
 
 	Unknown map[string]any `mapstructure:",remain"`
 }

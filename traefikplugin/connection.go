@@ -10,20 +10,19 @@ import (
 
 // readRedis makes the options of a connection. Errors are of type
 // *core.OptionError.
-func readRedis(r *Redis) (redis.Options, error) {
+func readRedis(c *Config) (redis.Options, error) {
 	var o redis.Options
-	if len(trimmed(r.Address)) == 0 {
-		return o, &core.OptionError{Option: "redis.address", Value: "", Want: "an address such as redis:6379"}
-	}
-	resolved := *r
+	resolved := *c.Redis
 	if err := resolve("redis.", reflect.ValueOf(&resolved).Elem()); err != nil {
 		return o, err
 	}
-	o.Addresses = trimmed(strings.Split(strings.Join(resolved.Address, ","), ","))
+	var err error
+	if o.Addresses, err = readAddresses(c, &resolved); err != nil {
+		return o, err
+	}
 	o.Master = resolved.Master
 	o.Username, o.Password = resolved.Username, resolved.Password
 	o.SentinelUsername, o.SentinelPassword = resolved.SentinelUsername, resolved.SentinelPassword
-	var err error
 	if o.Cluster, err = readBool("redis.cluster", resolved.Cluster); err != nil {
 		return o, err
 	}
@@ -31,18 +30,34 @@ func readRedis(r *Redis) (redis.Options, error) {
 	if err != nil {
 		return o, err
 	}
-	size, err := readBetween("redis.poolSize", resolved.PoolSize, 0, 0, maxPool)
-	if err != nil {
+	o.DB = int(db)
+	if o.PoolSize, err = readPoolSize(&resolved); err != nil {
 		return o, err
 	}
-	o.DB, o.PoolSize = int(db), int(size)
 	if o.DialTimeout, err = readSeconds("redis.dialTimeout", resolved.DialTimeout, 0); err != nil {
 		return o, err
 	}
-	if r.TLS != nil {
-		o.TLS, err = readTLS(r.TLS)
+	if resolved.TLS != nil {
+		o.TLS, err = readTLS(resolved.TLS)
 	}
 	return o, err
+}
+
+func readAddresses(c *Config, r *Redis) ([]string, error) {
+	// What a reference refers to may be a list.
+	addresses := trimmed(strings.Split(strings.Join(r.Address, ","), ","))
+	endpoints := trimmed(strings.Split(strings.Join(r.Endpoints, ","), ","))
+	switch {
+	case len(addresses) == 0 && len(endpoints) == 0 && traefikOption(c) != "":
+		return []string{traefikEndpoint}, nil
+	case len(addresses) == 0 && len(endpoints) == 0:
+		return nil, &core.OptionError{Option: "redis.address", Value: "", Want: "an address such as redis:6379"}
+	case len(addresses) > 0 && len(endpoints) > 0:
+		return nil, &core.OptionError{Option: "redis.endpoints", Value: "beside address", Want: "one of the two: they mean the same"}
+	case len(endpoints) > 0:
+		return endpoints, nil
+	}
+	return addresses, nil
 }
 
 // maxPool is more connections than any proxy needs to a server that does one

@@ -15,8 +15,12 @@ type handler struct {
 	name    string
 	limiter *core.Limiter
 	answer  *core.Answer
-	trusted core.Networks
 	rules   []rule
+
+	// trusted says whose X-Forwarded-For is believed; forwarded, where it is not
+	// nil, which entry in it is the client's.
+	trusted   core.Networks
+	forwarded *forwardedFor
 
 	// most is how many hits a request has at most.
 	most int
@@ -30,7 +34,7 @@ type handler struct {
 const statusClientGone = 499
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	client := core.ClientAddress(r.RemoteAddr, r.Header["X-Forwarded-For"], h.trusted)
+	client := clientOf(h, r)
 	hits := hitsOf(h, r, client)
 	if len(hits) == 0 {
 		h.next.ServeHTTP(w, r)
@@ -51,6 +55,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.next.ServeHTTP(w, r)
+}
+
+func clientOf(h *handler, r *http.Request) netip.Addr {
+	if h.forwarded != nil {
+		return forwardedClient(h.forwarded, r)
+	}
+	return core.ClientAddress(r.RemoteAddr, r.Header["X-Forwarded-For"], h.trusted)
 }
 
 // hitsOf asks the rules what the request counts for, and for whom.

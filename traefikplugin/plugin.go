@@ -35,13 +35,17 @@ func newHandler(ctx context.Context, next http.Handler, config *Config, name str
 	if err != nil {
 		return nil, err
 	}
+	if c := config.Redis; c != nil && c.MinIdleConns != "" {
+		announce(ctx, name+": redis.minIdleConns changes nothing: connections are opened when they are needed, and kept")
+	}
 	h := &handler{
-		next:    next,
-		name:    name,
-		answer:  &s.answer,
-		trusted: s.trusted,
-		rules:   s.rules,
-		limiter: &core.Limiter{Store: store.store, Breaker: store.breaker, Fallback: store.fallback, OnError: s.onError},
+		next:      next,
+		name:      name,
+		answer:    &s.answer,
+		trusted:   s.trusted,
+		forwarded: s.forwarded,
+		rules:     s.rules,
+		limiter:   &core.Limiter{Store: store.store, Breaker: store.breaker, Fallback: store.fallback, OnError: s.onError},
 	}
 	for i := range s.rules {
 		r := &s.rules[i]

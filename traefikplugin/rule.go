@@ -3,6 +3,7 @@ package traefikplugin
 import (
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/weirproxy/weir/core"
 )
@@ -24,17 +25,18 @@ type rule struct {
 // *core.OptionError.
 func readRules(c *Config, name, prefix string) ([]rule, error) {
 	if len(c.Limits) == 0 {
-		only := c.One
-		if only.Name == "" {
-			only.Name = limitName(name)
-		}
-		r, err := readRule(&only, prefix)
+		only, err := onlyLimit(c, name)
 		if err != nil {
 			return nil, err
 		}
-		return []rule{r}, nil
+		r, err := readRule(&only, prefix)
+		return []rule{r}, err
 	}
-	if misplaced := firstSet(reflect.ValueOf(c.One)); misplaced != "" {
+	misplaced := firstSet(reflect.ValueOf(c.One))
+	if misplaced == "" {
+		misplaced = traefikOption(c)
+	}
+	if misplaced != "" {
 		return nil, &core.OptionError{Option: misplaced, Value: "beside limits", Want: "it inside one of the limits, or no limits"}
 	}
 	rules := make([]rule, len(c.Limits))
@@ -54,16 +56,22 @@ func readRules(c *Config, name, prefix string) ([]rule, error) {
 	return rules, nil
 }
 
+// onlyLimit is the limit of the one-line form.
+func onlyLimit(c *Config, name string) (Limit, error) {
+	only := c.One
+	if only.Name == "" {
+		only.Name = limitName(name)
+	}
+	if traefikOption(c) == "" {
+		return only, nil
+	}
+	return traefikLimit(c, only)
+}
+
 func readRule(l *Limit, prefix string) (rule, error) {
 	r := rule{name: l.Name}
 	var err error
-	spec := core.Spec{Name: l.Name, Algorithm: l.Algorithm}
-	for i, rate := range l.Rate {
-		if i > 0 {
-			spec.Rate += ","
-		}
-		spec.Rate += rate
-	}
+	spec := core.Spec{Name: l.Name, Rate: strings.Join(l.Rate, ","), Algorithm: l.Algorithm}
 	if l.Burst != "" {
 		burst, err := readInt("burst", l.Burst, 0)
 		if err != nil {

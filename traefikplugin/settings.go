@@ -17,6 +17,9 @@ type settings struct {
 	answer  core.Answer
 	trusted core.Networks
 
+	// forwarded is nil unless Traefik's own options choose the client's address.
+	forwarded *forwardedFor
+
 	onError core.OnError
 	prefix  string
 	timeout time.Duration
@@ -52,10 +55,13 @@ func readConfig(c *Config, name string) (*settings, error) {
 	if s.trusted, err = core.ParseNetworks("trusted_proxies", trimmed(c.TrustedProxies)); err != nil {
 		return nil, err
 	}
+	if s.forwarded, err = readIPStrategy(c); err != nil {
+		return nil, err
+	}
 	if s.onError, err = core.ParseOnError(c.OnError); err != nil {
 		return nil, err
 	}
-	if s.timeout, err = readDuration("timeout", c.Timeout, redis.DefaultTimeout); err != nil {
+	if s.timeout, err = readTimeout(c); err != nil {
 		return nil, err
 	}
 	maxKeys, err := readBetween("maxKeys", c.MaxKeys, memory.DefaultMaxKeys, 1, maxMaxKeys)
@@ -64,7 +70,7 @@ func readConfig(c *Config, name string) (*settings, error) {
 	}
 	s.maxKeys = int(maxKeys)
 	if c.Redis != nil {
-		options, err := readRedis(c.Redis)
+		options, err := readRedis(c)
 		if err != nil {
 			return nil, err
 		}
