@@ -84,9 +84,9 @@ type Options struct {
 
 // TLS is how connections are secured.
 type TLS struct {
-	// CA, Cert and Key name PEM files: the authorities that may sign the
-	// server's certificate (none: the system's), and this client's own
-	// certificate and key.
+	// CA, Cert and Key name PEM files, or hold PEM themselves: the authorities
+	// that may sign the server's certificate (none: the system's), and this
+	// client's own certificate and key.
 	CA, Cert, Key string
 
 	// ServerName is the name that the server's certificate must have, by

@@ -4,7 +4,31 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"os"
+	"strings"
 )
+
+const pemBegin = "-----BEGIN "
+
+// readPEM reads what an option names or, as where a secret is put in its place,
+// holds itself.
+func readPEM(option, value string) ([]byte, error) {
+	if strings.Contains(value, pemBegin) {
+		return []byte(value), nil
+	}
+	content, err := os.ReadFile(value)
+	if err != nil {
+		return nil, wrong(option, value, "a file that can be read: "+reason(err))
+	}
+	return content, nil
+}
+
+// shownPEM is what an error may repeat of a value.
+func shownPEM(value string) string {
+	if strings.Contains(value, pemBegin) {
+		return pemBegin + "…"
+	}
+	return value
+}
 
 // config reads the files.
 func (t *TLS) config() (*tls.Config, error) {
@@ -14,13 +38,13 @@ func (t *TLS) config() (*tls.Config, error) {
 		InsecureSkipVerify: t.InsecureSkipVerify,
 	}
 	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
+		pem, err := readPEM("tls.ca", t.CA)
 		if err != nil {
-			return nil, wrong("tls.ca", t.CA, "a file that can be read: "+reason(err))
+			return nil, err
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, wrong("tls.ca", t.CA, "a PEM file with a certificate in it")
+			return nil, wrong("tls.ca", shownPEM(t.CA), "a PEM file with a certificate in it")
 		}
 	}
 	switch {
@@ -31,17 +55,17 @@ func (t *TLS) config() (*tls.Config, error) {
 	case t.Cert == "":
 		return nil, wrong("tls.cert", "", "the file of the certificate that tls.key belongs to")
 	}
-	cert, err := os.ReadFile(t.Cert)
+	cert, err := readPEM("tls.cert", t.Cert)
 	if err != nil {
-		return nil, wrong("tls.cert", t.Cert, "a file that can be read: "+reason(err))
+		return nil, err
 	}
-	key, err := os.ReadFile(t.Key)
+	key, err := readPEM("tls.key", t.Key)
 	if err != nil {
-		return nil, wrong("tls.key", t.Key, "a file that can be read: "+reason(err))
+		return nil, err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, wrong("tls.cert", t.Cert, "a PEM certificate and its key in tls.key: "+err.Error())
+		return nil, wrong("tls.cert", shownPEM(t.Cert), "a PEM certificate and its key in tls.key: "+err.Error())
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil
