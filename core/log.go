@@ -57,7 +57,10 @@ func refundLog(l *Limit, s *State, stamp, cost int64) {
 		kept = append(kept, t)
 	}
 	s.Log = kept
-	s.Used = int64(len(kept))
+	s.Used, s.At = int64(len(kept)), 0
+	if s.Used > 0 {
+		s.At = kept[s.Used-1]
+	}
 }
 
 func describeLog(l *Limit, s *State, r *Result) (retry, refill, full int64) {

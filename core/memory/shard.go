@@ -23,6 +23,10 @@ type entry struct {
 	index int
 }
 
+// absent is the index of an entry that its shard does not hold: a new one, or
+// one that made room while it was being decided.
+const absent = -1
+
 // shard holds part of the keys, and a queue of them by when they are full: a
 // binary heap, the soonest first.
 type shard struct {
@@ -50,6 +54,7 @@ func (sh *shard) remove(e *entry) {
 		sh.down(moved.index)
 		sh.up(moved.index)
 	}
+	e.index = absent
 }
 
 // soonest is the entry that is full first, nil where there is none.

@@ -15,25 +15,27 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 	}
 	locked := s.lock(hits)
 	entries := make([]*entry, len(hits))
+	states := make([]core.State, len(hits))
 	all := true
 	for i := range hits {
 		h := &hits[i]
 		e := s.find(h)
 		if e == nil {
-			e = &entry{key: key{core.Scope(h.Limit), h.Identity}, index: -1}
+			e = &entry{key: key{core.Scope(h.Limit), h.Identity}, index: absent}
 		}
-		entries[i] = e
-		h.Result.Allowed = core.Decide(h.Limit, &e.State, at, h.Cost)
+		entries[i], states[i] = e, e.State
+		h.Result.Allowed = core.Decide(h.Limit, &states[i], at, h.Cost)
 		all = all && (h.Result.Allowed || h.Limit.DryRun)
 	}
 	for i, e := range entries {
 		h := &hits[i]
 		charged := all && h.Result.Allowed && h.Cost > 0
 		if charged {
-			core.Charge(h.Limit, &e.State, at, h.Cost)
+			core.Charge(h.Limit, &states[i], at, h.Cost)
 		}
-		h.Result = core.Describe(h.Limit, &e.State, at, h.Cost, h.Result.Allowed, charged)
+		h.Result = core.Describe(h.Limit, &states[i], at, h.Cost, h.Result.Allowed, charged)
 		if charged {
+			e.State = states[i]
 			s.keep(e, at, h.Result.Full)
 		}
 	}
@@ -48,15 +50,17 @@ func (s *Store) takeOne(at int64, h *core.Hit) {
 	sh.mu.Lock()
 	e := sh.entries[k]
 	if e == nil {
-		e = &entry{key: k, index: -1}
+		e = &entry{key: k, index: absent}
 	}
-	allowed := core.Decide(h.Limit, &e.State, at, h.Cost)
+	state := e.State
+	allowed := core.Decide(h.Limit, &state, at, h.Cost)
 	charged := allowed && h.Cost > 0
 	if charged {
-		core.Charge(h.Limit, &e.State, at, h.Cost)
+		core.Charge(h.Limit, &state, at, h.Cost)
 	}
-	h.Result = core.Describe(h.Limit, &e.State, at, h.Cost, allowed, charged)
+	h.Result = core.Describe(h.Limit, &state, at, h.Cost, allowed, charged)
 	if charged {
+		e.State = state
 		s.keep(e, at, h.Result.Full)
 	}
 	sh.mu.Unlock()
@@ -66,26 +70,27 @@ func (s *Store) takeOne(at int64, h *core.Hit) {
 // new one. The lock of its shard is held.
 func (s *Store) keep(e *entry, at int64, full time.Duration) {
 	e.full = at + full.Microseconds()
-	if e.index >= 0 {
+	if e.index != absent {
 		return
 	}
 	sh := &s.shards[s.shardOf(e.key.identity)]
 	// Each new key pays for forgetting old ones, so that memory shrinks with the
 	// traffic even between two sweeps.
 	s.keys.Add(-sh.sweep(at, 2))
-	if s.keys.Add(1) > s.maxKeys {
-		s.evict(sh)
+	s.keys.Add(1)
+	for s.keys.Load() > s.maxKeys && s.evict(sh) {
 	}
 	sh.insert(e)
 }
 
 // evict removes the key that is full soonest, from this shard or, where it is
-// empty, from one that nobody is using.
-func (s *Store) evict(sh *shard) {
+// empty, from one that nobody is using. It finds none where all others are in
+// use: the next new key then makes up for it.
+func (s *Store) evict(sh *shard) bool {
 	if e := sh.soonest(); e != nil {
 		sh.remove(e)
 		s.keys.Add(-1)
-		return
+		return true
 	}
 	for i := range s.shards {
 		other := &s.shards[i]
@@ -99,9 +104,10 @@ func (s *Store) evict(sh *shard) {
 		}
 		other.mu.Unlock()
 		if e != nil {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // Refund implements core.Store. It never fails.
@@ -155,7 +161,7 @@ func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.
 	defer sh.mu.Unlock()
 	e := sh.entries[k]
 	if e == nil {
-		e = &entry{key: k, index: -1}
+		e = &entry{key: k, index: absent}
 	}
 	e.State = core.State{Blocked: at + d.Microseconds()}
 	s.keep(e, at, d)
