@@ -41,11 +41,20 @@ func describeBucket(l *Limit, s *State, now, cost int64, r *Result) (retry, refi
 		return 0, 0, 0
 	}
 	full = s.At + int64(math.Ceil(s.Debt))
+	r.Stamp = full
 	if short := s.Debt + float64(r.Remaining+1)*l.interval - room; short > 0 {
-		refill = s.At + int64(math.Ceil(short))
+		refill = s.At + int64(math.Ceil(math.Min(short, s.Debt)))
 	}
 	if !r.Allowed {
 		retry = s.At + int64(math.Ceil(s.Debt+float64(cost)*l.interval-l.ceiling))
 	}
 	return retry, refill, full
+}
+
+// refundBucket gives back what is left of a charge that the bucket will have
+// forgotten by stamp. What has drained since, later charges may have used.
+func refundBucket(l *Limit, s *State, stamp, cost int64) {
+	if left := math.Min(float64(float64(cost)*l.interval), float64(stamp-s.At)); left > 0 {
+		s.Debt = math.Max(0, s.Debt-left)
+	}
 }

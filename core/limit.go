@@ -97,16 +97,22 @@ func (l *Limit) prepare(prefix string) {
 		l.ceiling = -1
 	default:
 		l.interval = float64(l.window) / float64(l.Rate.Count)
-		size, wait := float64(l.Burst), float64(l.MaxWait.Microseconds())
+		size, wait := float64(l.Burst), float64(l.MaxWait)/float64(time.Microsecond)
 		if l.Algorithm == LeakyBucket {
 			size = 1
+			// MaxWait has only nanoseconds, and a fast queue less between two units.
+			if queue := float64(l.Burst) * l.interval; queue < wait+0.001 {
+				wait = queue
+			}
 		}
 		l.free = size * l.interval
 		// Adding a debt up unit by unit rounds it; the allowance is far below one
 		// unit, and at most a microsecond.
 		l.allowance = math.Min(1, l.interval/1000)
 		l.ceiling = l.free + wait + l.allowance
-		l.capacity = int64(l.ceiling / l.interval)
+		// Costs are at most MaxCount, so that a bucket that holds requests back
+		// for months need not count all that it could.
+		l.capacity = int64(math.Min(l.ceiling/l.interval, 2*MaxCount))
 	}
 	l.quoted = `"` + l.Name + `"`
 	quota := l.Quota()

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // State is what a store keeps of one identity under one limit; which fields
 // mean something depends on the algorithm. Times are microseconds of the
@@ -80,7 +77,7 @@ func Refund(l *Limit, s *State, stamp, cost int64) {
 	case SlidingLog:
 		refundLog(l, s, stamp, cost)
 	default:
-		s.Debt = math.Max(0, s.Debt-float64(float64(cost)*l.interval))
+		refundBucket(l, s, stamp, cost)
 	}
 }
 
@@ -92,6 +89,9 @@ func Describe(l *Limit, s *State, now, cost int64, allowed, charged bool) Result
 	if s.Blocked > now {
 		r.RetryAfter = time.Duration(s.Blocked-now) * time.Microsecond
 		r.Refill, r.Full = r.RetryAfter, r.RetryAfter
+		if cost > l.capacity {
+			r.RetryAfter = Never
+		}
 		return r
 	}
 	var retry, refill, full int64

@@ -9,7 +9,8 @@ import "time"
 type Store interface {
 	// Take decides all hits in one step and fills in each hit's Result. If every
 	// hit that is not a dry run can be allowed, each allowed hit is charged its
-	// cost; otherwise none is. No other decision sees a half-charged state.
+	// cost; otherwise none is. No other decision sees a half-charged state. No
+	// two hits are of one limit and identity.
 	//
 	// now is the caller's clock. A store that several processes share ignores it
 	// in favour of a clock that they share too.
@@ -83,8 +84,9 @@ type Result struct {
 	// Full is how long the limit takes to be full again, 0 when it is.
 	Full time.Duration
 
-	// Stamp says where the charge was made, for Refund: the start of its window
-	// or its time, in microseconds of the store's clock.
+	// Stamp says where the charge was made, for Refund: the start of its window,
+	// its time in a log, or when a bucket will have forgotten it; in microseconds
+	// of the store's clock.
 	Stamp int64
 }
 

@@ -14,7 +14,8 @@ for i, key in ipairs(KEYS) do
       local at, b, c = string.match(value, '(%S+) (%S+) (%S+)')
       at, b, c, cost, stamp = tonumber(at), tonumber(b), tonumber(c), tonumber(cost), tonumber(stamp)
       if tag == 'tb' or tag == 'lb' then
-        b = math.max(0, b - cost * tonumber(interval))
+        local left = math.min(cost * tonumber(interval), stamp - at)
+        if left > 0 then b = math.max(0, b - left) end
       elseif at == stamp and b >= cost then
         b = b - cost
       elseif tag == 'sw' and at == stamp + tonumber(window) and c >= cost then
