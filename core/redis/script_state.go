@@ -44,7 +44,7 @@ if not clock then
   clock = time[1] * 1000000 + time[2]
 end
 local value = string.format('-%.0f', clock + length)
-local life = math.ceil(length / 1000)
+local life = math.ceil(length / 1000) + 1
 if tag == 'sl' then
   redis.call('DEL', KEYS[1])
   redis.call('RPUSH', KEYS[1], value)

@@ -20,6 +20,9 @@ if not clock then
   clock = time[1] * 1000000 + time[2]
 end
 
+-- A key's lifetime in ms: one more, since the server rounds its time down.
+local function lifetime(us) return math.ceil(us / 1000) + 1 end
+
 local function carried(previous, elapsed, window)
   if elapsed < 0 then elapsed = 0 end
   if previous == 0 or elapsed >= window then return 0 end
@@ -119,7 +122,7 @@ for i, key in ipairs(KEYS) do
       end
       if h.b == 0 then h.c = h.now end
       h.at, h.b = h.now, h.b + h.cost
-      redis.call('PEXPIRE', key, math.ceil((h.at + h.window - clock) / 1000))
+      redis.call('PEXPIRE', key, lifetime(h.at + h.window - clock))
     else
       if h.debt then
         h.b = h.b + h.debt
@@ -128,7 +131,7 @@ for i, key in ipairs(KEYS) do
         h.b = h.b + h.cost
         life = h.at - clock + (h.tag == 'sw' and 2 or 1) * h.window
       end
-      redis.call('SET', key, string.format('%.0f %.17g %.0f', h.at, h.b, h.c), 'PX', math.ceil(life / 1000))
+      redis.call('SET', key, string.format('%.0f %.17g %.0f', h.at, h.b, h.c), 'PX', lifetime(life))
     end
   end
   reply[i + 1] = string.format('%d %.0f %.17g %.0f', h.verdict, h.at, h.b, h.c)
