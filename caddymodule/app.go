@@ -37,7 +37,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision implements caddy.Provisioner.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	return nil
+	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
 // Validate implements caddy.Validator.
@@ -56,11 +56,15 @@ func (a *App) Start() error {
 		}
 	}
 	a.warnOfSharing()
+	a.started()
 	return nil
 }
 
 // Stop implements caddy.App.
-func (a *App) Stop() error { return nil }
+func (a *App) Stop() error {
+	a.stopped()
+	return nil
+}
 
 // warnOfSharing tells of limits that share a name, and so their counters, and
 // say different things: most often two one-line forms.

@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/weirproxy/weir/core"
-
+	"github.com/weirproxy/weir/core/goredis"
 	"github.com/weirproxy/weir/core/memory"
 	"github.com/weirproxy/weir/core/redis"
 )
@@ -45,6 +45,10 @@ type backend struct {
 	// name is "memory" or where the Redis is.
 	name string
 
+	// counters are those in the memory of this process, on their own or for
+	// when the Redis is lost; nil where there are none.
+	counters *memory.Store
+
 	held []any
 }
 
@@ -58,8 +62,12 @@ func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 	}
 	b.OnError = onError
 	if s.Redis == nil {
-		b.Store, err = b.memory(memoryKey{maxKeys: s.maxKeys()})
-		return b, err
+		counters, err := b.memory(memoryKey{maxKeys: s.maxKeys()})
+		if err != nil {
+			return b, err
+		}
+		b.counters, b.Store = counters, newTimed(counters, b.name)
+		return b, nil
 	}
 	options, err := s.Redis.options(repl)
 	if err != nil {
@@ -81,14 +89,17 @@ func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 	if err != nil {
 		return b, err
 	}
-	b.Store, b.Breaker = shared.Store, shared.breaker
+	b.Store, b.Breaker = newTimed(shared.Store, b.name), shared.breaker
 	if onError == core.Local {
-		b.Fallback, err = b.memory(memoryKey{insteadOf: runner, maxKeys: s.maxKeys()})
+		if b.counters, err = b.memory(memoryKey{insteadOf: runner, maxKeys: s.maxKeys()}); err != nil {
+			return b, err
+		}
+		b.Fallback = b.counters
 	}
-	return b, err
+	return b, nil
 }
 
-func (b *backend) memory(key memoryKey) (core.Store, error) {
+func (b *backend) memory(key memoryKey) (*memory.Store, error) {
 	shared, err := hold(b, key, func() (*sharedMemory, error) {
 		return &sharedMemory{memory.New(key.maxKeys)}, nil
 	})
@@ -134,14 +145,15 @@ func (r *sharedRunner) Destruct() error { return r.Close() }
 // sharedStore is a store in Redis with its breaker. Several may share a runner.
 type sharedStore struct {
 	*redis.Store
+	name    string
 	breaker *core.Breaker
 	runner  backend
 }
 
 func newSharedStore(name string, options redis.Options, key runnerKey, prefix string, timeout time.Duration) (*sharedStore, error) {
-	s := new(sharedStore)
+	s := &sharedStore{name: name}
 	runner, err := hold(&s.runner, key, func() (*sharedRunner, error) {
-		runner, err := newRunner(options)
+		runner, err := goredis.New(options)
 		return &sharedRunner{runner}, err
 	})
 	if err != nil {
@@ -151,6 +163,7 @@ func newSharedStore(name string, options redis.Options, key runnerKey, prefix st
 		s.runner.release()
 		return nil, err
 	}
+	fallback.WithLabelValues(name).Set(0)
 	s.breaker = core.NewBreaker(s.Probe, announce(name))
 	return s, nil
 }
@@ -158,6 +171,7 @@ func newSharedStore(name string, options redis.Options, key runnerKey, prefix st
 // Destruct implements caddy.Destructor.
 func (s *sharedStore) Destruct() error {
 	s.breaker.Close()
+	fallback.DeleteLabelValues(s.name)
 	return s.runner.release()
 }
 
@@ -170,8 +184,10 @@ func announce(name string) func(core.Event, error) {
 		case core.StoreFailed:
 			logger.Warn("the store did not decide a request", zap.Error(err))
 		case core.StoreLost:
+			fallback.WithLabelValues(name).Set(1)
 			logger.Error("the store is lost; requests are decided as on_error says until it is back", zap.Error(err))
 		case core.StoreBack:
+			fallback.WithLabelValues(name).Set(0)
 			logger.Info("the store is back")
 		}
 	}

@@ -32,7 +32,7 @@ func (b *block) within(option string) *block {
 }
 
 // repeatable options add to what was said before.
-var repeatable = map[string]bool{"match": true}
+var repeatable = map[string]bool{"limit": true, "zone": true, "match": true}
 
 // option checks the name of the option that comes now.
 func (b *block) option(known []string) error {
@@ -73,6 +73,9 @@ func at(token caddyfile.Token, err error) error {
 	d.Next()
 	return d.WrapErr(err)
 }
+
+// missing is an error about an option that has to be there.
+func missing(block, option string) error { return fmt.Errorf("%s: %s: missing", block, option) }
 
 // wrap adds to an error what it is about, and where the reading is.
 func (b *block) wrap(err error) error { return b.WrapErr(fmt.Errorf("%s%w", b.name, err)) }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -49,7 +50,11 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	return httpcaddyfile.App{Name: "weir", Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-// parseDirective reads a handler. Syntax:
+func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	return ParseCaddyfile(h)
+}
+
+// ParseCaddyfile reads a handler from its directive. Syntax:
 //
 //	weir [<matcher>] [<rate>] {
 //		limit <name> {
@@ -76,50 +81,93 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		max_keys   <n>
 //	}
 //
-// The options of a limit may stand in the handler's block itself: they are then
-// those of a limit named default.
-func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+// A handler with a single limit, named default, may have the options of that
+// limit in its own block. What mholt/caddy-ratelimit has stands beside all this:
+// zone, sweep_interval, log_key, disable_metrics, distributed, storage.
+func ParseCaddyfile(h httpcaddyfile.Helper) (*Handler, error) {
 	h.Next() // the directive's name
-	handler := new(Handler)
-	directive := h.Token()
-	b := newBlock(h.Dispenser, "")
-	single := &Limit{Name: defaultName, Rate: strings.Join(h.RemainingArgs(), " ")}
-	if single.Rate != "" {
-		b.seen["rate"] = h.Token()
+	p := &directive{Helper: h, block: newBlock(h.Dispenser, ""), start: h.Token(), handler: new(Handler)}
+	p.single = &Limit{Name: defaultName, Rate: strings.Join(h.RemainingArgs(), " ")}
+	if p.single.Rate != "" {
+		p.block.seen["rate"] = h.Token()
 	}
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
-		if h.Val() == "limit" {
-			if err := parseLimit(h, handler); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err := b.option(slices.Concat([]string{"limit"}, limitNames, settingNames)); err != nil {
-			return nil, err
-		}
-		var err error
-		if slices.Contains(limitNames, h.Val()) {
-			err = b.limitOption(h, single)
-		} else {
-			err = b.setting(&handler.Settings)
-		}
-		if err != nil {
+		if err := p.option(); err != nil {
 			return nil, err
 		}
 	}
-	if slices.ContainsFunc(limitNames, func(name string) bool { return b.has(name) }) {
-		if _, err := single.compile(core.DefaultPrefix); err != nil {
-			return nil, b.locate(err, directive)
-		}
-		handler.Limits = slices.Insert(handler.Limits, 0, single)
+	if err := p.finish(); err != nil {
+		return nil, err
 	}
-	if len(handler.Limits) == 0 {
-		return nil, at(directive, errors.New("weir: no limit: want a rate, such as 100/1m, or limits"))
+	return p.handler, nil
+}
+
+// directive is one that is being read.
+type directive struct {
+	httpcaddyfile.Helper
+	block   *block
+	start   caddyfile.Token
+	handler *Handler
+
+	// single is the limit whose options stand in the directive's own block.
+	single *Limit
+}
+
+var directiveNames = slices.Concat([]string{"limit", "zone"}, limitNames, settingNames, compatNames)
+
+func (p *directive) option() error {
+	name := p.Val()
+	if err := p.block.option(directiveNames); err != nil {
+		return err
 	}
-	if err := handler.checkLimits(); err != nil {
-		return nil, at(directive, err)
+	switch {
+	case name == "limit":
+		return p.add(parseLimit(p.Helper))
+	case name == "zone":
+		return p.add(parseZone(p.Helper))
+	case slices.Contains(limitNames, name):
+		return p.block.limitOption(p.Helper, p.single)
+	case slices.Contains(settingNames, name):
+		return p.block.setting(&p.handler.Settings)
 	}
-	return handler, nil
+	return p.block.compatOption(&p.handler.Compat)
+}
+
+// add checks a limit together with those before it.
+func (p *directive) add(limit *Limit, b *block, err error) error {
+	if err != nil {
+		return err
+	}
+	start := p.block.seen["limit"]
+	if strings.HasPrefix(b.name, "zone") {
+		start = p.block.seen["zone"]
+	}
+	if _, err := limit.compile(core.DefaultPrefix); err != nil {
+		return b.locate(err, start)
+	}
+	p.handler.Limits = append(p.handler.Limits, limit)
+	if err := p.handler.checkLimits(); err != nil {
+		return at(start, err)
+	}
+	return nil
+}
+
+func (p *directive) finish() error {
+	own := slices.IndexFunc(limitNames, p.block.has)
+	switch {
+	case own < 0 && len(p.handler.Limits) == 0:
+		return at(p.start, errNoLimit)
+	case own < 0:
+		return nil
+	case len(p.handler.Limits) > 0:
+		name := limitNames[own]
+		return at(p.block.seen[name], fmt.Errorf("%s: want it in one of the limits, or no limits beside it", name))
+	}
+	if _, err := p.single.compile(core.DefaultPrefix); err != nil {
+		return p.block.locate(err, p.start)
+	}
+	p.handler.Limits = []*Limit{p.single}
+	return nil
 }
 
 // checkLimits finds what is wrong with the limits taken together.
@@ -135,29 +183,22 @@ func (h *Handler) checkLimits() error {
 	return checkNames(rules)
 }
 
-func parseLimit(h httpcaddyfile.Helper, handler *Handler) error {
-	start := h.Token()
+// parseLimit reads a limit and the block that it stands in.
+func parseLimit(h httpcaddyfile.Helper) (*Limit, *block, error) {
 	limit := new(Limit)
-	if !h.Args(&limit.Name) || h.NextArg() {
-		return h.ArgErr()
-	}
-	if slices.ContainsFunc(handler.Limits, func(l *Limit) bool { return l.Name == limit.Name }) {
-		return h.WrapErr(core.CheckNames([]*core.Limit{{Name: limit.Name}, {Name: limit.Name}}))
+	if !h.AllArgs(&limit.Name) {
+		return nil, nil, h.ArgErr()
 	}
 	b := newBlock(h.Dispenser, "limit "+limit.Name+": ")
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := b.option(limitNames); err != nil {
-			return err
+			return nil, nil, err
 		}
 		if err := b.limitOption(h, limit); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
-	if _, err := limit.compile(core.DefaultPrefix); err != nil {
-		return b.locate(err, start)
-	}
-	handler.Limits = append(handler.Limits, limit)
-	return nil
+	return limit, b, nil
 }
 
 var limitNames = []string{"match", "key", "rate", "algorithm", "burst", "max_wait", "cost", "exempt", "ipv4_prefix", "ipv6_prefix", "dry_run"}

@@ -2,11 +2,15 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
@@ -20,11 +24,7 @@ func (h *Handler) deny(w http.ResponseWriter, r *http.Request, repl *caddy.Repla
 	if d.Hit >= 0 {
 		name = hits[d.Hit].Limit.Name
 	}
-	h.logger.Info("request denied",
-		zap.String("limit", name),
-		zap.Stringer("client", clientAddress(r)),
-		zap.Duration("retry_after", d.RetryAfter),
-		zap.Bool("store_lost", d.Degraded))
+	h.report(r, repl, hits, d)
 	status := h.answer.StatusCode(d)
 	denied := caddyhttp.Error(status, errors.New(reason(name, d)))
 	if hasErrorRoute(r, denied) {
@@ -40,6 +40,59 @@ func (h *Handler) deny(w http.ResponseWriter, r *http.Request, repl *caddy.Repla
 	// The client may be gone; nothing is left to tell it.
 	_, _ = w.Write([]byte(body))
 	return nil
+}
+
+// report logs a denial and emits its event.
+func (h *Handler) report(r *http.Request, repl *caddy.Replacer, hits []core.Hit, d core.Decision) {
+	fields := []zap.Field{zap.Stringer("client", clientAddress(r)), zap.Bool("store_lost", d.Degraded)}
+	name := ""
+	if d.Hit >= 0 {
+		name = hits[d.Hit].Limit.Name
+		fields = append(fields, zap.String("limit", name))
+		if h.LogKey {
+			fields = append(fields, zap.String("key", h.keyOf(hits[d.Hit].Limit, r, repl)))
+		}
+	}
+	if d.RetryAfter != core.Never {
+		fields = append(fields, zap.Duration("retry_after", d.RetryAfter))
+	}
+	h.logger.Info("request denied", fields...)
+	if h.events.ShouldEmit(eventExceeded) {
+		peer, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			peer = r.RemoteAddr
+		}
+		h.events.Emit(h.ctx, eventExceeded, map[string]any{
+			"limit": name, "zone": name, "wait": max(d.RetryAfter, 0), "remote_ip": peer,
+		})
+	}
+}
+
+const eventExceeded = "rate_limit_exceeded"
+
+func loadEvents(ctx caddy.Context) (*caddyevents.App, error) {
+	module, err := ctx.App("events")
+	if err != nil {
+		return nil, err
+	}
+	app, ok := module.(*caddyevents.App)
+	if !ok {
+		return nil, fmt.Errorf("the app events is a %T", module)
+	}
+	return app, nil
+}
+
+// keyOf is what the limit's key came out as, in clear.
+func (h *Handler) keyOf(limit *core.Limit, r *http.Request, repl *caddy.Replacer) string {
+	for _, rule := range h.rules {
+		if slices.Contains(rule.limits, limit) {
+			if text := rule.key.expand(repl); text != "" {
+				return text
+			}
+			return rule.key.source
+		}
+	}
+	return ""
 }
 
 func reason(limit string, d core.Decision) string {

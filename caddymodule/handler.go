@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
@@ -30,16 +32,25 @@ import (
 // `{http.weir.remaining}` | What that limit has left
 // `{http.weir.retry_after}` | In how many seconds a denied request would be allowed
 // `{http.rate_limit.exceeded.name}` | The name of the limit that denied the request
+//
+// Each denial emits the event `rate_limit_exceeded` with the data `limit`,
+// `zone` (the same), `wait` and `remote_ip`.
 type Handler struct {
 	Settings
 
 	// The limits. Each request is counted by all that match it.
 	Limits []*Limit `json:"limits,omitempty"`
 
+	Compat
+
+	prefix  string
 	rules   []*rule
 	hits    int // at most, of one request
 	answer  core.Answer
 	backend *backend
+	tally   tally
+	events  *caddyevents.App
+	ctx     caddy.Context
 	logger  *zap.Logger
 }
 
@@ -50,9 +61,12 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements caddy.Provisioner.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Logger()
+	h.ctx, h.logger = ctx, ctx.Logger()
 	app, err := loadApp(ctx)
 	if err != nil {
+		return err
+	}
+	if h.events, err = loadEvents(ctx); err != nil {
 		return err
 	}
 	settings := h.Settings.over(app.Settings)
@@ -62,8 +76,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.answer, err = settings.answer(); err != nil {
 		return err
 	}
-	for _, limit := range h.Limits {
-		rule, err := limit.provision(ctx, settings.prefix())
+	h.prefix = settings.prefix()
+	zones, err := h.zones()
+	if err != nil {
+		return err
+	}
+	for _, limit := range slices.Concat(h.Limits, zones) {
+		rule, err := limit.provision(ctx, h.prefix)
 		if err != nil {
 			return err
 		}
@@ -73,17 +92,29 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.backend, err = newBackend(settings, caddy.NewReplacer()); err != nil {
 		return err
 	}
+	if !h.DisableMetrics {
+		h.tally = newTally(h.rules)
+	}
+	if h.SweepInterval > 0 && h.backend.counters != nil {
+		go sweep(ctx, h.backend.counters, time.Duration(h.SweepInterval))
+	}
+	h.Compat.warn(h.logger)
 	app.add(h)
 	return nil
 }
 
 // Validate implements caddy.Validator.
 func (h *Handler) Validate() error {
-	if len(h.Limits) == 0 {
-		return errors.New("weir: no limit: want a rate, such as 100/1m, or limits")
+	if h.SweepInterval < 0 {
+		return &core.OptionError{Option: "sweep_interval", Value: time.Duration(h.SweepInterval).String(), Want: "a duration of more than 0"}
+	}
+	if len(h.rules) == 0 {
+		return errNoLimit
 	}
 	return checkNames(h.rules)
 }
+
+var errNoLimit = errors.New("no limit: want a rate, such as 100/1m, or limits")
 
 // checkNames finds limits that could not be told apart.
 func checkNames(rules []*rule) error {
@@ -121,6 +152,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	decision := h.backend.Decide(time.Now(), hits)
+	h.tally.count(hits, decision)
 	h.answer.SetHeaders(w.Header(), hits, decision, rand.Float64())
 	setPlaceholders(repl, w.Header(), hits, decision)
 	if !decision.Allowed {

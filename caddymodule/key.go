@@ -15,11 +15,17 @@ import (
 type key struct {
 	kind keyKind
 
+	// source is the key as it was written.
+	source string
+
 	// text is the identity of a keyFixed, the placeholder of a keyPlaceholder
 	// without its braces, the whole text of a keyText.
 	text string
 
 	v4, v6 int // leading bits of an address that count
+
+	// masked keys that come out as an address are cut to those bits, too.
+	masked bool
 }
 
 type keyKind int
@@ -32,12 +38,12 @@ const (
 	keyText                       // text with placeholders in it
 )
 
-func parseKey(s string, v4, v6 int) key {
-	k := key{v4: v4, v6: v6}
+func parseKey(s string, v4, v6 int, masked bool) key {
+	k := key{source: s, v4: v4, v6: v6, masked: masked}
 	name, single := singlePlaceholder(s)
 	switch {
 	case s == "", s == "{client_ip}", name == "http.vars."+caddyhttp.ClientIPVarKey:
-		k.kind = keyClient
+		k.kind, k.source = keyClient, "{client_ip}"
 	case s == "{remote_host}", name == "http.request.remote.host":
 		k.kind = keyPeer
 	case single:
@@ -50,47 +56,74 @@ func parseKey(s string, v4, v6 int) key {
 	return k
 }
 
-// address reports whether the key is an address, which a store shows as it is.
-func (k key) address() bool { return k.kind == keyClient || k.kind == keyPeer }
-
 // identity is who a request is counted as. What comes out empty is counted by
 // the client's address: it would be one bucket for everybody who leaves a header
 // out.
-func (k key) identity(r *http.Request, repl *caddy.Replacer) string {
-	var text string
+func (k *key) identity(r *http.Request, repl *caddy.Replacer) string {
 	switch k.kind {
 	case keyPeer:
 		return core.AddressIdentity(core.ParseHost(r.RemoteAddr), k.v4, k.v6)
 	case keyFixed:
 		return k.text
-	case keyPlaceholder:
-		if value, known := repl.Get(k.text); known {
-			text = caddy.ToString(value)
-		}
-	case keyText:
-		text = expand(repl, k.text)
 	}
-	if text == "" {
-		return core.AddressIdentity(clientAddress(r), k.v4, k.v6)
+	if text := k.expand(repl); text != "" {
+		return k.hash(text)
 	}
-	return core.HashIdentity(text)
+	return core.AddressIdentity(clientAddress(r), k.v4, k.v6)
 }
 
 // expand replaces placeholders. It is empty where they all are, whatever text
 // stands between them.
-func expand(repl *caddy.Replacer, text string) string {
-	empty := true
-	// The function returns no error, and ReplaceFunc has none of its own for a
-	// text that has been provisioned.
-	expanded, _ := repl.ReplaceFunc(text, func(_ string, value any) (any, error) {
-		s := caddy.ToString(value)
-		empty = empty && s == ""
-		return s, nil
-	})
-	if empty {
-		return ""
+func (k *key) expand(repl *caddy.Replacer) string {
+	switch k.kind {
+	case keyPlaceholder:
+		value, _ := repl.Get(k.text)
+		return caddy.ToString(value)
+	case keyText:
+		empty := true
+		// The function returns no error, and the replacer has one of its own
+		// only for text that no configuration has.
+		expanded, _ := repl.ReplaceFunc(k.text, func(_ string, value any) (any, error) {
+			s := caddy.ToString(value)
+			empty = empty && s == ""
+			return s, nil
+		})
+		if !empty {
+			return expanded
+		}
 	}
-	return expanded
+	return ""
+}
+
+func (k *key) hash(text string) string {
+	if k.masked {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			text = core.AddressIdentity(addr, k.v4, k.v6)
+		}
+	}
+	return core.HashIdentity(text)
+}
+
+// identify is the identity of what the key comes out as, as an operator writes
+// it.
+func (k *key) identify(text string) (string, error) {
+	switch k.kind {
+	case keyClient, keyPeer:
+		if network, err := netip.ParsePrefix(text); err == nil {
+			return network.Masked().String(), nil
+		}
+		addr := core.ParseHost(text)
+		if !addr.IsValid() && text != core.Unknown {
+			return "", &core.OptionError{Option: "identity", Value: text, Want: "an address, which is what the limit counts"}
+		}
+		return core.AddressIdentity(addr, k.v4, k.v6), nil
+	case keyFixed:
+		if text != k.source {
+			return "", &core.OptionError{Option: "identity", Value: text, Want: k.source + ", the only one that the limit counts"}
+		}
+		return k.text, nil
+	}
+	return k.hash(text), nil
 }
 
 // clientAddress is the address of the client as the server's trusted_proxies

@@ -120,7 +120,7 @@ func (l *Limit) compileKey() (key, error) {
 	if v6 < 0 || v6 > 128 {
 		return key{}, &core.OptionError{Option: "ipv6_prefix", Value: itoa(v6), Want: "a number of bits from 0 to 128"}
 	}
-	return parseKey(l.Key, v4, v6), nil
+	return parseKey(l.Key, v4, v6, l.IPv4Prefix != nil || l.IPv6Prefix != nil), nil
 }
 
 // provision makes the limit ready, matchers included.
