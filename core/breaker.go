@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,8 @@ type Breaker struct {
 
 	mu      sync.Mutex
 	probing bool
-	stop    chan struct{}
+	ctx     context.Context
+	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
 
@@ -52,7 +54,8 @@ const (
 // decide, within a time of its own; notify is told what happens, one call at a
 // time and never from a decision that holds a lock.
 func NewBreaker(probe func() error, notify func(Event, error)) *Breaker {
-	return &Breaker{probe: probe, notify: notify, stop: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Breaker{probe: probe, notify: notify, ctx: ctx, cancel: cancel}
 }
 
 // Open reports whether the store is to be left alone.
@@ -77,13 +80,8 @@ func (b *Breaker) Failed(err error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.probing {
+	if b.probing || b.ctx.Err() != nil {
 		return
-	}
-	select {
-	case <-b.stop:
-		return
-	default:
 	}
 	b.probing = true
 	b.open.Store(true)
@@ -94,14 +92,7 @@ func (b *Breaker) Failed(err error) {
 
 func (b *Breaker) watch() {
 	defer b.done.Done()
-	ticker := time.NewTicker(probeEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-b.stop:
-			return
-		case <-ticker.C:
-		}
+	for Wait(b.ctx, probeEvery) {
 		if b.probe() == nil {
 			b.mu.Lock()
 			b.probing = false
@@ -117,11 +108,7 @@ func (b *Breaker) watch() {
 // Close ends the probes and waits for the one under way.
 func (b *Breaker) Close() {
 	b.mu.Lock()
-	select {
-	case <-b.stop:
-	default:
-		close(b.stop)
-	}
+	b.cancel()
 	b.mu.Unlock()
 	b.done.Wait()
 }
