@@ -38,15 +38,14 @@ func (s *Store) giveBack(hits []core.Hit) {
 	if len(charged) == 0 {
 		return
 	}
-	select {
-	case s.refunds <- struct{}{}:
-	default:
+	if s.refunds.Add(1) > maxRefunds {
+		s.refunds.Add(-1)
 		return
 	}
 	go func() {
 		// Within the life of what was charged at the latest, which nothing else
 		// could give back.
 		_ = s.Refund(time.Now(), charged)
-		<-s.refunds
+		s.refunds.Add(-1)
 	}()
 }

@@ -9,6 +9,7 @@ package redis
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirproxy/weir/core"
@@ -23,7 +24,7 @@ type Store struct {
 	timeout time.Duration
 	probe   *core.Limit
 	clock   func() int64
-	refunds chan struct{}
+	refunds *atomic.Int64
 }
 
 // maxRefunds is how many refunds to other shards may be under way. One that
@@ -41,7 +42,7 @@ func New(runner Runner, prefix string, timeout time.Duration) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{runner: runner, timeout: timeout, probe: probe[0], refunds: make(chan struct{}, maxRefunds)}, nil
+	return &Store{runner: runner, timeout: timeout, probe: probe[0], refunds: new(atomic.Int64)}, nil
 }
 
 // WithClock is the same store by another clock, in microseconds, instead of the
