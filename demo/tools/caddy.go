@@ -46,7 +46,12 @@ func buildCaddy(ctx context.Context, root, output string) error {
 		Compile:      xcaddy.Compile{Cgo: string(bytes.TrimSpace(cgo)) == "1"},
 		BuildFlags:   "-ldflags '-w -s' -tags nobadger,nomysql,nopgx",
 		CaddyVersion: caddyVersion,
-		Plugins:      []xcaddy.Dependency{{PackagePath: checkout.Module + "/caddymodule"}},
+		Plugins: []xcaddy.Dependency{
+			// With a version, or the go command would look for one online, which
+			// fails where a proxy does not know the module.
+			{PackagePath: checkout.Module, Version: "v0.0.0"},
+			{PackagePath: checkout.Module + "/caddymodule"},
+		},
 		Replacements: []xcaddy.Replace{xcaddy.NewReplace(checkout.Module, root)},
 	}.Build(ctx, output)
 }
