@@ -18,37 +18,35 @@ func decideBucket(l *Limit, s *State, now, cost int64) bool {
 	return cost == 0 || s.Debt+float64(float64(cost)*l.interval) <= l.ceiling
 }
 
-func describeBucket(l *Limit, s *State, now, cost int64, r *Result) (retry, refill, full int64) {
+func describeBucket(l *Limit, s *State, now int64, r *Result) {
 	if l.interval == 0 {
-		return 0, 0, 0
+		return
 	}
-	room := l.free
-	if l.Algorithm == LeakyBucket {
-		room = l.ceiling
-	}
-	// The allowance for rounding, so that a full bucket does not show one unit
-	// less than it has.
-	if n := int64((room - s.Debt + l.allowance) / l.interval); n > 0 {
-		r.Remaining = n
+	// With the allowance for rounding, so that a full bucket does not show one
+	// unit less than it has.
+	r.Remaining = int64((l.room - s.Debt + l.allowance) / l.interval)
+	if r.Remaining < 0 {
+		r.Remaining = 0
 	}
 	if r.Charged && s.Debt > l.free {
-		r.Delay = time.Duration(math.Ceil(s.Debt-l.free-l.allowance)) * time.Microsecond
-		if waited := s.At - now; waited > 0 {
-			r.Delay += time.Duration(waited) * time.Microsecond
-		}
+		delayBucket(l, s, now, r)
 	}
 	if s.Debt == 0 {
-		return 0, 0, 0
+		return
 	}
-	full = s.At + int64(math.Ceil(s.Debt))
-	r.Stamp = full
-	if short := s.Debt + float64(r.Remaining+1)*l.interval - room; short > 0 {
-		refill = s.At + int64(math.Ceil(math.Min(short, s.Debt)))
+	r.Stamp = s.At + int64(math.Ceil(s.Debt))
+	r.Full = time.Duration(r.Stamp-now) * time.Microsecond
+	if r.Allowed {
+		refill := int64(math.Ceil(math.Min(s.Debt, s.Debt+float64(r.Remaining+1)*l.interval-l.room)))
+		r.Refill = time.Duration(s.At+refill-now) * time.Microsecond
 	}
-	if !r.Allowed {
-		retry = s.At + int64(math.Ceil(s.Debt+float64(cost)*l.interval-l.ceiling))
+}
+
+func delayBucket(l *Limit, s *State, now int64, r *Result) {
+	r.Delay = time.Duration(math.Ceil(s.Debt-l.free-l.allowance)) * time.Microsecond
+	if waited := s.At - now; waited > 0 {
+		r.Delay += time.Duration(waited) * time.Microsecond
 	}
-	return retry, refill, full
 }
 
 // refundBucket gives back what is left of a charge that the bucket will have

@@ -46,6 +46,8 @@ type Limit struct {
 	// holds before a request waits, and before it is denied, and how much of
 	// that makes up for rounding.
 	interval, free, ceiling, allowance float64
+
+	room float64 // of a bucket, what Remaining is a part of, in µs
 }
 
 // Key is where a store keeps the identity's state under this limit. The part in
@@ -110,6 +112,10 @@ func (l *Limit) prepare(prefix string) {
 		// unit, and at most a microsecond.
 		l.allowance = math.Min(1, l.interval/1000)
 		l.ceiling = l.free + wait + l.allowance
+		l.room = l.free
+		if l.Algorithm == LeakyBucket {
+			l.room = l.ceiling
+		}
 		// Costs are at most MaxCount, so that a bucket that holds requests back
 		// for months need not count all that it could.
 		l.capacity = int64(math.Min(l.ceiling/l.interval, 2*MaxCount))

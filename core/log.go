@@ -1,5 +1,7 @@
 package core
 
+import "time"
+
 func decideLog(l *Limit, s *State, now, cost int64) bool {
 	if now < s.At {
 		now = s.At
@@ -63,13 +65,13 @@ func refundLog(l *Limit, s *State, stamp, cost int64) {
 	}
 }
 
-func describeLog(l *Limit, s *State, r *Result) (retry, refill, full int64) {
+func describeLog(l *Limit, s *State, now int64, r *Result) {
 	if s.Used < l.Rate.Count {
 		r.Remaining = l.Rate.Count - s.Used
 	}
 	if s.Used == 0 {
-		return 0, 0, 0
+		return
 	}
-	leaves := s.Leaves + l.window
-	return leaves, leaves, s.At + l.window
+	r.Refill = time.Duration(s.Leaves+l.window-now) * time.Microsecond
+	r.Full = time.Duration(s.At+l.window-now) * time.Microsecond
 }

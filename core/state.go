@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // State is what a store keeps of one identity under one limit; which fields
 // mean something depends on the algorithm. Times are microseconds of the
@@ -81,48 +84,52 @@ func Refund(l *Limit, s *State, stamp, cost int64) {
 	}
 }
 
-// Describe says what the state that a decision left means to the client. allowed
-// is whether this limit let the hit through, charged whether it then took its
-// cost; now is the store's time of the decision. It does not look at Log.
-func Describe(l *Limit, s *State, now, cost int64, allowed, charged bool) Result {
-	r := Result{Allowed: allowed, Charged: charged, Stamp: s.At}
-	if s.Blocked > now {
-		r.RetryAfter = time.Duration(s.Blocked-now) * time.Microsecond
-		r.Refill, r.Full = r.RetryAfter, r.RetryAfter
-		if cost > l.capacity {
-			r.RetryAfter = Never
-		}
-		return r
-	}
-	var retry, refill, full int64
-	switch l.Algorithm {
-	case FixedWindow:
-		retry, refill, full = describeFixed(l, s, &r)
-	case SlidingWindow:
-		retry, refill, full = describeSliding(l, s, now, cost, &r)
-	case SlidingLog:
-		retry, refill, full = describeLog(l, s, &r)
+// Describe puts into r what the state that a decision left means to the client.
+// allowed is whether this limit let the hit through, charged whether it then
+// took its cost; now is the store's time of the decision. It does not look at
+// Log.
+func Describe(l *Limit, s *State, now, cost int64, allowed, charged bool, r *Result) {
+	r.Allowed, r.Charged, r.Stamp = allowed, charged, s.At
+	r.Remaining, r.Delay, r.RetryAfter, r.Refill, r.Full = 0, 0, 0, 0, 0
+	switch {
+	case s.Blocked > now:
+		r.Full = time.Duration(s.Blocked-now) * time.Microsecond
+	case l.Algorithm == SlidingWindow:
+		describeSliding(l, s, now, r)
+	case l.Algorithm == FixedWindow:
+		describeFixed(l, s, now, r)
+	case l.Algorithm == SlidingLog:
+		describeLog(l, s, now, r)
 	default:
-		retry, refill, full = describeBucket(l, s, now, cost, &r)
+		describeBucket(l, s, now, r)
 	}
-	if full > now {
-		r.Full = time.Duration(full-now) * time.Microsecond
+	if !allowed {
+		describeDenial(l, s, now, cost, r)
 	}
-	if allowed {
-		if refill > now {
-			r.Refill = time.Duration(refill-now) * time.Microsecond
-		}
-		return r
-	}
-	r.Delay = 0
+}
+
+// describeDenial says when a denied hit would be allowed.
+func describeDenial(l *Limit, s *State, now, cost int64, r *Result) {
 	if cost > l.capacity {
 		r.RetryAfter, r.Refill = Never, r.Full
-		return r
+		return
+	}
+	var retry int64
+	switch {
+	case s.Blocked > now:
+		retry = s.Blocked
+	case l.Algorithm == SlidingWindow:
+		retry = fits(l, s, cost)
+	case l.Algorithm == FixedWindow:
+		retry = s.At + l.window
+	case l.Algorithm == SlidingLog:
+		retry = s.Leaves + l.window
+	default:
+		retry = s.At + int64(math.Ceil(s.Debt+float64(float64(cost)*l.interval)-l.ceiling))
 	}
 	r.RetryAfter = time.Microsecond
 	if retry > now {
 		r.RetryAfter = time.Duration(retry-now) * time.Microsecond
 	}
 	r.Refill = r.RetryAfter
-	return r
 }

@@ -1,6 +1,9 @@
 package core
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 func decideFixed(l *Limit, s *State, now, cost int64) bool {
 	if s.Used == 0 || now-s.At >= l.window {
@@ -9,15 +12,15 @@ func decideFixed(l *Limit, s *State, now, cost int64) bool {
 	return cost == 0 || s.Used+cost <= l.Rate.Count
 }
 
-func describeFixed(l *Limit, s *State, r *Result) (retry, refill, full int64) {
+func describeFixed(l *Limit, s *State, now int64, r *Result) {
 	if s.Used < l.Rate.Count {
 		r.Remaining = l.Rate.Count - s.Used
 	}
 	if s.Used == 0 {
-		return 0, 0, 0
+		return
 	}
-	end := s.At + l.window
-	return end, end, end
+	r.Full = time.Duration(s.At+l.window-now) * time.Microsecond
+	r.Refill = r.Full
 }
 
 func refundWindow(l *Limit, s *State, stamp, cost int64) {
@@ -74,26 +77,33 @@ func fits(l *Limit, s *State, units int64) int64 {
 	return s.At + l.window + faded(l, s.Used, l.Rate.Count-units)
 }
 
-func describeSliding(l *Limit, s *State, now, cost int64, r *Result) (retry, refill, full int64) {
-	if n := l.Rate.Count - s.Used - carried(l, s.Previous, now-s.At); n > 0 {
-		r.Remaining = n
-	}
+func describeSliding(l *Limit, s *State, now int64, r *Result) {
+	r.Remaining = l.Rate.Count - s.Used
 	switch {
-	case s.Used > 0:
-		full = s.At + 2*l.window
 	case s.Previous > 0:
-		full = s.At + l.window
-	default:
-		return 0, 0, 0
-	}
-	if r.Allowed {
-		if r.Remaining < l.Rate.Count {
-			refill = fits(l, s, r.Remaining+1)
+		describeSlid(l, s, now, r)
+	case s.Used > 0:
+		r.Full = time.Duration(s.At+2*l.window-now) * time.Microsecond
+		if r.Allowed {
+			r.Refill = time.Duration(fits(l, s, r.Remaining+1)-now) * time.Microsecond
 		}
-		return 0, refill, full
 	}
-	if cost <= l.Rate.Count {
-		retry = fits(l, s, cost)
+	if r.Remaining < 0 {
+		r.Remaining = 0
 	}
-	return retry, 0, full
+}
+
+func describeSlid(l *Limit, s *State, now int64, r *Result) {
+	r.Remaining -= carried(l, s.Previous, now-s.At)
+	full := s.At + l.window
+	if s.Used > 0 {
+		full += l.window
+	}
+	r.Full = time.Duration(full-now) * time.Microsecond
+	if r.Remaining < 0 {
+		r.Remaining = 0
+	}
+	if r.Allowed && r.Remaining < l.Rate.Count {
+		r.Refill = time.Duration(fits(l, s, r.Remaining+1)-now) * time.Microsecond
+	}
 }

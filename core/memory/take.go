@@ -33,7 +33,7 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 		if charged {
 			core.Charge(h.Limit, &states[i], at, h.Cost)
 		}
-		h.Result = core.Describe(h.Limit, &states[i], at, h.Cost, h.Result.Allowed, charged)
+		core.Describe(h.Limit, &states[i], at, h.Cost, h.Result.Allowed, charged, &h.Result)
 		if charged {
 			e.State = states[i]
 			s.keep(e, at, h.Result.Full)
@@ -58,7 +58,7 @@ func (s *Store) takeOne(at int64, h *core.Hit) {
 	if charged {
 		core.Charge(h.Limit, &state, at, h.Cost)
 	}
-	h.Result = core.Describe(h.Limit, &state, at, h.Cost, allowed, charged)
+	core.Describe(h.Limit, &state, at, h.Cost, allowed, charged, &h.Result)
 	if charged {
 		e.State = state
 		s.keep(e, at, h.Result.Full)
@@ -134,7 +134,7 @@ func (s *Store) Peek(now time.Time, hits []core.Hit) error {
 			state = e.State
 		}
 		allowed := core.Decide(h.Limit, &state, at, h.Cost)
-		h.Result = core.Describe(h.Limit, &state, at, h.Cost, allowed, false)
+		core.Describe(h.Limit, &state, at, h.Cost, allowed, false, &h.Result)
 	}
 	s.unlock(locked)
 	return nil
@@ -180,10 +180,10 @@ func (s *Store) find(h *core.Hit) *entry {
 func (s *Store) lock(hits []core.Hit) uint64 {
 	set := uint64(0)
 	for i := range hits {
-		set |= 1 << uint(s.shardOf(hits[i].Identity))
+		set |= uint64(1) << uint(s.shardOf(hits[i].Identity))
 	}
 	for i := 0; i < shardCount; i++ {
-		if set&(1<<uint(i)) != 0 {
+		if set&(uint64(1)<<uint(i)) != 0 {
 			s.shards[i].mu.Lock()
 		}
 	}
@@ -192,7 +192,7 @@ func (s *Store) lock(hits []core.Hit) uint64 {
 
 func (s *Store) unlock(set uint64) {
 	for i := 0; i < shardCount; i++ {
-		if set&(1<<uint(i)) != 0 {
+		if set&(uint64(1)<<uint(i)) != 0 {
 			s.shards[i].mu.Unlock()
 		}
 	}

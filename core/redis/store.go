@@ -166,7 +166,7 @@ func read(reply string, take bool, hits []core.Hit) error {
 			return badReply(reply)
 		}
 		allowed := fields[1+4*i] == "1"
-		h.Result = core.Describe(h.Limit, &state, now, h.Cost, allowed, all && allowed && h.Cost > 0)
+		core.Describe(h.Limit, &state, now, h.Cost, allowed, all && allowed && h.Cost > 0, &h.Result)
 	}
 	return nil
 }
