@@ -177,7 +177,7 @@ func findTargets(name string) ([]target, error) {
 			for _, rule := range h.rules {
 				for _, limit := range rule.limits {
 					known = append(known, limit.Name)
-					c := counters{h.backend.name, core.Scope(limit), limit.Rate.String()}
+					c := counters{h.backend.name, limit.Scope, limit.Rate.String()}
 					if name != "" && limit.Name != name && rule.name != name || seen[c] {
 						continue
 					}

@@ -9,8 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
-
-	"github.com/weirproxy/weir/core"
 )
 
 func init() {
@@ -74,7 +72,7 @@ func (a *App) warnOfSharing() {
 	for _, h := range a.list() {
 		for _, rule := range h.rules {
 			for _, limit := range rule.limits {
-				key := shared{h.backend.name, core.Scope(limit)}
+				key := shared{h.backend.name, limit.Scope}
 				first, ok := seen[key]
 				if ok && first != limit.String() {
 					a.logger.Warn("two limits of one name share their counters; give each a name of its own",

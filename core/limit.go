@@ -28,8 +28,11 @@ type Limit struct {
 	// DryRun makes the limit decide and count, and neither deny nor delay.
 	DryRun bool
 
+	// Scope is the part of Key that all identities of the limit share.
+	Scope string
+
 	// Around an identity, head and tail make the key in a store.
-	head, tail, scope string
+	head, tail string
 
 	// For a store's script: the numbers below as text, and the same with a cost
 	// of one, the usual case.
@@ -53,9 +56,6 @@ type Limit struct {
 // Key is where a store keeps the identity's state under this limit. The part in
 // braces is what a Redis Cluster hashes.
 func Key(l *Limit, identity string) string { return l.head + identity + l.tail }
-
-// Scope is the part of Key that all identities of the limit share.
-func Scope(l *Limit) string { return l.scope }
 
 // Parameters are the limit's numbers and a hit's cost as a script reads them,
 // separated by spaces: the algorithm's tag, 1 for a dry run or else 0, the
@@ -90,7 +90,7 @@ func (l *Limit) Quota() Rate {
 func (l *Limit) prepare(prefix string) {
 	l.head = prefix + ":{" + l.Name + ":"
 	l.tail = "}:" + l.Algorithm.Tag()
-	l.scope = l.head + l.tail
+	l.Scope = l.head + l.tail
 	l.window = l.Rate.Window.Microseconds()
 	l.capacity = l.Rate.Count
 	switch {

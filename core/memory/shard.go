@@ -35,6 +35,8 @@ type shard struct {
 	queue   []*entry
 }
 
+func newEntry(k key) *entry { return &entry{key: k, index: absent} }
+
 func (sh *shard) insert(e *entry) {
 	sh.entries[e.key] = e
 	e.due, e.index = e.full, len(sh.queue)

@@ -79,7 +79,7 @@ func (s *Store) sweepOnTime() {
 
 // Sweep forgets the keys that are full again by now.
 func (s *Store) Sweep(now time.Time) {
-	at := s.clock(now)
+	at := clock(s, now)
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
@@ -88,10 +88,10 @@ func (s *Store) Sweep(now time.Time) {
 	}
 }
 
-func (s *Store) clock(now time.Time) int64 {
-	return s.originMicros + now.Sub(s.origin).Microseconds()
+func clock(s *Store, now time.Time) int64 {
+	return s.originMicros + int64(now.Sub(s.origin)/time.Microsecond)
 }
 
-func (s *Store) shardOf(identity string) int {
+func shardOf(s *Store, identity string) int {
 	return int(maphash.String(s.seed, identity) % shardCount)
 }

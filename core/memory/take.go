@@ -8,9 +8,9 @@ import (
 
 // Take implements core.Store. It never fails.
 func (s *Store) Take(now time.Time, hits []core.Hit) error {
-	at := s.clock(now)
+	at := clock(s, now)
 	if len(hits) == 1 {
-		s.takeOne(at, &hits[0])
+		takeOne(s, at, &hits[0])
 		return nil
 	}
 	locked := s.lock(hits)
@@ -21,7 +21,7 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 		h := &hits[i]
 		e := s.find(h)
 		if e == nil {
-			e = &entry{key: key{core.Scope(h.Limit), h.Identity}, index: absent}
+			e = newEntry(key{h.Limit.Scope, h.Identity})
 		}
 		entries[i], states[i] = e, e.State
 		h.Result.Allowed = core.Decide(h.Limit, &states[i], at, h.Cost)
@@ -36,7 +36,10 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 		core.Describe(h.Limit, &states[i], at, h.Cost, h.Result.Allowed, charged, &h.Result)
 		if charged {
 			e.State = states[i]
-			s.keep(e, at, h.Result.Full)
+			e.full = at + int64(h.Result.Full/time.Microsecond)
+			if e.index == absent {
+				hold(s, &s.shards[shardOf(s, h.Identity)], e, at)
+			}
 		}
 	}
 	s.unlock(locked)
@@ -44,13 +47,13 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 }
 
 // takeOne is Take for the usual case, without allocating for a key it knows.
-func (s *Store) takeOne(at int64, h *core.Hit) {
-	k := key{core.Scope(h.Limit), h.Identity}
-	sh := &s.shards[s.shardOf(h.Identity)]
+func takeOne(s *Store, at int64, h *core.Hit) {
+	k := key{h.Limit.Scope, h.Identity}
+	sh := &s.shards[shardOf(s, h.Identity)]
 	sh.mu.Lock()
 	e := sh.entries[k]
 	if e == nil {
-		e = &entry{key: k, index: absent}
+		e = newEntry(k)
 	}
 	state := e.State
 	allowed := core.Decide(h.Limit, &state, at, h.Cost)
@@ -61,19 +64,16 @@ func (s *Store) takeOne(at int64, h *core.Hit) {
 	core.Describe(h.Limit, &state, at, h.Cost, allowed, charged, &h.Result)
 	if charged {
 		e.State = state
-		s.keep(e, at, h.Result.Full)
+		e.full = at + int64(h.Result.Full/time.Microsecond)
+		if e.index == absent {
+			hold(s, sh, e, at)
+		}
 	}
 	sh.mu.Unlock()
 }
 
-// keep notes when an entry that was charged is full again, and holds on to a
-// new one. The lock of its shard is held.
-func (s *Store) keep(e *entry, at int64, full time.Duration) {
-	e.full = at + full.Microseconds()
-	if e.index != absent {
-		return
-	}
-	sh := &s.shards[s.shardOf(e.key.identity)]
+// hold keeps a new entry. The lock of its shard is held.
+func hold(s *Store, sh *shard, e *entry, at int64) {
 	// Each new key pays for forgetting old ones, so that memory shrinks with the
 	// traffic even between two sweeps.
 	s.keys.Add(-sh.sweep(at, 2))
@@ -125,7 +125,7 @@ func (s *Store) Refund(now time.Time, hits []core.Hit) error {
 
 // Peek implements core.Store. It never fails.
 func (s *Store) Peek(now time.Time, hits []core.Hit) error {
-	at := s.clock(now)
+	at := clock(s, now)
 	locked := s.lock(hits)
 	for i := range hits {
 		h := &hits[i]
@@ -142,10 +142,10 @@ func (s *Store) Peek(now time.Time, hits []core.Hit) error {
 
 // Reset implements core.Store. It never fails.
 func (s *Store) Reset(limit *core.Limit, identity string) error {
-	sh := &s.shards[s.shardOf(identity)]
+	sh := &s.shards[shardOf(s, identity)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if e := sh.entries[key{core.Scope(limit), identity}]; e != nil {
+	if e := sh.entries[key{limit.Scope, identity}]; e != nil {
 		sh.remove(e)
 		s.keys.Add(-1)
 	}
@@ -154,17 +154,20 @@ func (s *Store) Reset(limit *core.Limit, identity string) error {
 
 // Block implements core.Store. It never fails.
 func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.Duration) error {
-	at := s.clock(now)
-	k := key{core.Scope(limit), identity}
-	sh := &s.shards[s.shardOf(identity)]
+	at := clock(s, now)
+	k := key{limit.Scope, identity}
+	sh := &s.shards[shardOf(s, identity)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	e := sh.entries[k]
 	if e == nil {
-		e = &entry{key: k, index: absent}
+		e = newEntry(k)
 	}
 	e.State = core.State{Blocked: at + d.Microseconds()}
-	s.keep(e, at, d)
+	e.full = e.Blocked
+	if e.index == absent {
+		hold(s, sh, e, at)
+	}
 	return nil
 }
 
@@ -172,7 +175,7 @@ func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.
 func (s *Store) Probe() error { return nil }
 
 func (s *Store) find(h *core.Hit) *entry {
-	return s.shards[s.shardOf(h.Identity)].entries[key{core.Scope(h.Limit), h.Identity}]
+	return s.shards[shardOf(s, h.Identity)].entries[key{h.Limit.Scope, h.Identity}]
 }
 
 // lock locks the shards of all hits, lowest first so that no two decisions wait
@@ -180,7 +183,7 @@ func (s *Store) find(h *core.Hit) *entry {
 func (s *Store) lock(hits []core.Hit) uint64 {
 	set := uint64(0)
 	for i := range hits {
-		set |= uint64(1) << uint(s.shardOf(hits[i].Identity))
+		set |= uint64(1) << uint(shardOf(s, hits[i].Identity))
 	}
 	for i := 0; i < shardCount; i++ {
 		if set&(uint64(1)<<uint(i)) != 0 {
