@@ -42,6 +42,20 @@ func describeBucket(l *Limit, s *State, now int64, r *Result) {
 	}
 }
 
+// clears is how long the debt takes to make room for a cost that was denied. It
+// asks as decideBucket does, which rounds otherwise than the difference.
+func clears(l *Limit, s *State, cost int64) int64 {
+	units := float64(float64(cost) * l.interval)
+	n := int64(math.Ceil(s.Debt + units - l.ceiling))
+	for n > 1 && s.Debt-float64(n-1)+units <= l.ceiling {
+		n--
+	}
+	for s.Debt-float64(n)+units > l.ceiling {
+		n++
+	}
+	return n
+}
+
 func delayBucket(l *Limit, s *State, now int64, r *Result) {
 	r.Delay = time.Duration(math.Ceil(s.Debt-l.free-l.allowance)) * time.Microsecond
 	if waited := s.At - now; waited > 0 {

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // State is what a store keeps of one identity under one limit; which fields
 // mean something depends on the algorithm. Times are microseconds of the
@@ -125,7 +122,7 @@ func describeDenial(l *Limit, s *State, now, cost int64, r *Result) {
 	case l.Algorithm == SlidingLog:
 		retry = s.Leaves + l.window
 	default:
-		retry = s.At + int64(math.Ceil(s.Debt+float64(float64(cost)*l.interval)-l.ceiling))
+		retry = s.At + clears(l, s, cost)
 	}
 	r.RetryAfter = time.Microsecond
 	if retry > now {
