@@ -170,22 +170,18 @@ type target struct {
 func findTargets(name string) ([]target, error) {
 	var targets []target
 	var known []string
-	type counters struct{ store, scope, algorithm string }
+	type counters struct{ store, scope, rate string }
 	seen := map[counters]bool{}
 	if app := current(); app != nil {
-		for _, h := range app.list() {
-			for _, rule := range h.rules {
-				for _, limit := range rule.limits {
-					known = append(known, limit.Name)
-					c := counters{h.backend.name, limit.Scope, limit.Rate.String()}
-					if name != "" && limit.Name != name && rule.name != name || seen[c] {
-						continue
-					}
-					seen[c] = true
-					targets = append(targets, target{h, rule, limit})
-				}
+		app.each(func(h *Handler, rule *rule, limit *core.Limit) {
+			known = append(known, limit.Name)
+			c := counters{h.backend.name, limit.Scope, limit.Rate.String()}
+			if name != "" && limit.Name != name && rule.name != name || seen[c] {
+				return
 			}
-		}
+			seen[c] = true
+			targets = append(targets, target{h, rule, limit})
+		})
 	}
 	if name != "" && len(targets) == 0 {
 		if len(known) == 0 {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/weirproxy/weir/core"
 )
 
 func init() {
@@ -43,17 +45,26 @@ func (a *App) Validate() error { return a.check() }
 
 // Start implements caddy.App. It says in the log what each limit does.
 func (a *App) Start() error {
+	type counters struct{ store, scope string }
+	seen := map[counters]string{}
+	a.each(func(h *Handler, _ *rule, limit *core.Limit) {
+		says := limit.String()
+		a.logger.Info(says, zap.String("store", h.backend.name))
+		key := counters{h.backend.name, limit.Scope}
+		if first, ok := seen[key]; ok && first != says {
+			// Most often two one-line forms.
+			a.logger.Warn("two limits of one name share their counters; give each a name of its own",
+				zap.String("one", first), zap.String("other", says))
+		}
+		seen[key] = says
+	})
 	for _, h := range a.list() {
 		for _, rule := range h.rules {
-			for _, limit := range rule.limits {
-				a.logger.Info(limit.String(), zap.String("store", h.backend.name))
-			}
 			if len(rule.limits) == 0 {
 				a.logger.Info("limit " + rule.name + ": unlimited")
 			}
 		}
 	}
-	a.warnOfSharing()
 	a.started()
 	return nil
 }
@@ -64,24 +75,10 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// warnOfSharing tells of limits that share a name, and so their counters, and
-// say different things: most often two one-line forms.
-func (a *App) warnOfSharing() {
-	type shared struct{ store, scope string }
-	seen := map[shared]string{}
-	for _, h := range a.list() {
-		for _, rule := range h.rules {
-			for _, limit := range rule.limits {
-				key := shared{h.backend.name, limit.Scope}
-				first, ok := seen[key]
-				if ok && first != limit.String() {
-					a.logger.Warn("two limits of one name share their counters; give each a name of its own",
-						zap.String("one", first), zap.String("other", limit.String()))
-				}
-				seen[key] = limit.String()
-			}
-		}
-	}
+// Cleanup implements caddy.CleanerUpper.
+func (a *App) Cleanup() error {
+	forgetMetrics(a)
+	return nil
 }
 
 func (a *App) add(h *Handler) {
@@ -98,6 +95,17 @@ func (a *App) list() []*Handler {
 	return slices.Clone(a.handlers)
 }
 
+// each calls f with each limit of each handler.
+func (a *App) each(f func(*Handler, *rule, *core.Limit)) {
+	for _, h := range a.list() {
+		for _, rule := range h.rules {
+			for _, limit := range rule.limits {
+				f(h, rule, limit)
+			}
+		}
+	}
+}
+
 func loadApp(ctx caddy.Context) (*App, error) {
 	module, err := ctx.App("weir")
 	if err != nil {
@@ -112,7 +120,8 @@ func loadApp(ctx caddy.Context) (*App, error) {
 
 // Interface guards
 var (
-	_ caddy.App         = (*App)(nil)
-	_ caddy.Provisioner = (*App)(nil)
-	_ caddy.Validator   = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -14,14 +14,21 @@ import (
 	"github.com/weirproxy/weir/core/redis"
 )
 
-// pool holds the connections and the counters that handlers of the same settings
-// share, over all sites and over reloads: Caddy makes the new handlers before it
-// cleans up the old ones.
+// The pools hold the connections and the counters that handlers of the same
+// settings share, over all sites and over reloads: Caddy makes the new handlers
+// before it cleans up the old ones.
 //
 //	Provision of the first ──▶ in use by n handlers ──▶ Cleanup of the last: closed
-var pool = caddy.NewUsagePool()
+//
+// A pool must not be asked while something is made for it, so that stores and
+// the connections they need have a pool each.
+var (
+	memories = caddy.NewUsagePool()
+	runners  = caddy.NewUsagePool()
+	stores   = caddy.NewUsagePool()
+)
 
-// Keys of the pool.
+// Keys of the pools.
 type (
 	// memoryKey is for counters in memory, on their own or in the place of a
 	// Redis.
@@ -38,7 +45,7 @@ type (
 )
 
 // backend is where a handler's counters are. It holds on to its parts of the
-// pool until it is released.
+// pools until it is released.
 type backend struct {
 	core.Limiter
 
@@ -49,10 +56,10 @@ type backend struct {
 	// when the Redis is lost; nil where there are none.
 	counters *memory.Store
 
-	held []any
+	held
 }
 
-// newBackend takes what the settings say from the pool. It connects to nothing.
+// newBackend takes what the settings say from the pools. It connects to nothing.
 // The backend is to be released even where there is an error.
 func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 	b := &backend{name: "memory"}
@@ -83,7 +90,7 @@ func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 		return b, err
 	}
 	runner := runnerKey(sha256.Sum256(encoded))
-	shared, err := hold(b, storeKey{runner, s.prefix(), s.timeout()}, func() (*sharedStore, error) {
+	shared, err := hold(&b.held, stores, storeKey{runner, s.prefix(), s.timeout()}, func() (*sharedStore, error) {
 		return newSharedStore(b.name, options, runner, s.prefix(), s.timeout())
 	})
 	if err != nil {
@@ -100,7 +107,7 @@ func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 }
 
 func (b *backend) memory(key memoryKey) (*memory.Store, error) {
-	shared, err := hold(b, key, func() (*sharedMemory, error) {
+	shared, err := hold(&b.held, memories, key, func() (*sharedMemory, error) {
 		return &sharedMemory{memory.New(key.maxKeys)}, nil
 	})
 	if err != nil {
@@ -109,26 +116,33 @@ func (b *backend) memory(key memoryKey) (*memory.Store, error) {
 	return shared.Store, nil
 }
 
-// release lets go of the backend's parts of the pool.
-func (b *backend) release() error {
+// held is what is to be released.
+type held []part
+
+type part struct {
+	pool *caddy.UsagePool
+	key  any
+}
+
+func (h *held) release() error {
 	var failed error
-	for _, key := range b.held {
-		if _, err := pool.Delete(key); err != nil {
+	for _, part := range *h {
+		if _, err := part.pool.Delete(part.key); err != nil {
 			failed = err
 		}
 	}
-	b.held = nil
+	*h = nil
 	return failed
 }
 
-// hold takes a part of the pool for a backend, making it where nobody has.
-func hold[T caddy.Destructor](b *backend, key any, create func() (T, error)) (T, error) {
+// hold takes a part of a pool, making it where nobody has.
+func hold[T caddy.Destructor](h *held, pool *caddy.UsagePool, key any, create func() (T, error)) (T, error) {
 	value, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return create() })
 	if err != nil {
 		var none T
 		return none, err
 	}
-	b.held = append(b.held, key)
+	*h = append(*h, part{pool, key})
 	return value.(T), nil
 }
 
@@ -147,12 +161,12 @@ type sharedStore struct {
 	*redis.Store
 	name    string
 	breaker *core.Breaker
-	runner  backend
+	runner  held
 }
 
 func newSharedStore(name string, options redis.Options, key runnerKey, prefix string, timeout time.Duration) (*sharedStore, error) {
 	s := &sharedStore{name: name}
-	runner, err := hold(&s.runner, key, func() (*sharedRunner, error) {
+	runner, err := hold(&s.runner, runners, key, func() (*sharedRunner, error) {
 		runner, err := goredis.New(options)
 		return &sharedRunner{runner}, err
 	})
@@ -163,7 +177,6 @@ func newSharedStore(name string, options redis.Options, key runnerKey, prefix st
 		s.runner.release()
 		return nil, err
 	}
-	fallback.WithLabelValues(name).Set(0)
 	s.breaker = core.NewBreaker(s.Probe, announce(name))
 	return s, nil
 }
@@ -171,7 +184,6 @@ func newSharedStore(name string, options redis.Options, key runnerKey, prefix st
 // Destruct implements caddy.Destructor.
 func (s *sharedStore) Destruct() error {
 	s.breaker.Close()
-	fallback.DeleteLabelValues(s.name)
 	return s.runner.release()
 }
 
@@ -184,10 +196,8 @@ func announce(name string) func(core.Event, error) {
 		case core.StoreFailed:
 			logger.Warn("the store did not decide a request", zap.Error(err))
 		case core.StoreLost:
-			fallback.WithLabelValues(name).Set(1)
 			logger.Error("the store is lost; requests are decided as on_error says until it is back", zap.Error(err))
 		case core.StoreBack:
-			fallback.WithLabelValues(name).Set(0)
 			logger.Info("the store is back")
 		}
 	}

@@ -8,11 +8,15 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
@@ -27,6 +31,46 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+func init() { caddy.RegisterModule(testLog{}) }
+
+// testLog is a log writer that keeps what is logged, for tests to look at.
+type testLog struct{}
+
+var logged struct {
+	sync.Mutex
+	text bytes.Buffer
+}
+
+func (testLog) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.logging.writers.weir_test", New: func() caddy.Module { return testLog{} }}
+}
+
+func (testLog) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
+
+func (testLog) String() string                      { return "weir_test" }
+func (testLog) WriterKey() string                   { return "weir_test" }
+func (testLog) OpenWriter() (io.WriteCloser, error) { return testLog{}, nil }
+func (testLog) Close() error                        { return nil }
+func (testLog) Write(p []byte) (int, error) {
+	logged.Lock()
+	defer logged.Unlock()
+	return logged.text.Write(p)
+}
+
+// logLines returns the lines logged since the last call in which all words are.
+func logLines(words ...string) []string {
+	logged.Lock()
+	defer logged.Unlock()
+	var found []string
+	for line := range strings.Lines(logged.text.String()) {
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+			found = append(found, line)
+		}
+	}
+	logged.text.Reset()
+	return found
 }
 
 // adapt turns a Caddyfile into JSON.
@@ -68,12 +112,13 @@ func (s *caddyServer) load(caddyfile string) {
 	}
 }
 
-func (s *caddyServer) tryLoad(caddyfile string) error {
-	if !strings.HasPrefix(strings.TrimSpace(caddyfile), "{\n") {
-		caddyfile = "{\n}\n" + caddyfile
+func (s *caddyServer) tryLoad(text string) error {
+	if !strings.HasPrefix(strings.TrimSpace(text), "{\n") {
+		text = "{\n}\n" + text
 	}
-	caddyfile = strings.Replace(caddyfile, "{\n", "{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tlog {\n\t\toutput discard\n\t}\n", 1)
-	result, err := adapt(strings.ReplaceAll(caddyfile, "LISTEN", s.url))
+	text = strings.Replace(text, "{\n", "{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tlog {\n\t\toutput weir_test\n\t}\n", 1)
+	logLines()
+	result, err := adapt(strings.ReplaceAll(text, "LISTEN", s.url))
 	if err != nil {
 		return err
 	}
@@ -135,5 +180,16 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// waitFor waits for a condition, and fails the test where it does not come.
+func waitFor(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("waited in vain until %s", what)
+			return
+		}
 	}
 }

@@ -82,6 +82,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	for _, limit := range slices.Concat(h.Limits, zones) {
+		if limit == nil { // null in JSON
+			limit = new(Limit)
+		}
 		rule, err := limit.provision(ctx, h.prefix)
 		if err != nil {
 			return err

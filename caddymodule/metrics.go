@@ -29,11 +29,6 @@ var (
 		Help: "Decisions that the store did not make.",
 	}, []string{"store"})
 
-	fallback = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "caddy_weir_fallback",
-		Help: "Whether the store is lost and requests are decided as on_error says: 1 or 0.",
-	}, []string{"store"})
-
 	memoryKeys = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "caddy_weir_memory_keys",
 		Help: "Keys that are counted in the memory of this process.",
@@ -41,7 +36,7 @@ var (
 )
 
 func registerMetrics(registry prometheus.Registerer) error {
-	for _, collector := range []prometheus.Collector{decisionsTotal, storeSeconds, storeErrorsTotal, fallback, memoryKeys} {
+	for _, collector := range []prometheus.Collector{decisionsTotal, storeSeconds, storeErrorsTotal, memoryKeys, fallback{}} {
 		err := registry.Register(collector)
 		var already prometheus.AlreadyRegisteredError
 		if err != nil && !errors.As(err, &already) {
@@ -51,15 +46,53 @@ func registerMetrics(registry prometheus.Registerer) error {
 	return nil
 }
 
+// forgetMetrics removes the metrics of limits that were in the app and are in no
+// other that runs.
+func forgetMetrics(stopped *App) {
+	kept := map[string]bool{}
+	if app := current(); app != nil {
+		app.each(func(_ *Handler, _ *rule, limit *core.Limit) { kept[limit.Name] = true })
+	}
+	stopped.each(func(_ *Handler, _ *rule, limit *core.Limit) {
+		if !kept[limit.Name] {
+			decisionsTotal.DeletePartialMatch(prometheus.Labels{"limit": limit.Name})
+		}
+	})
+}
+
 func countMemoryKeys() float64 {
 	keys := 0
-	pool.Range(func(_, value any) bool {
-		if memory, ok := value.(*sharedMemory); ok {
-			keys += memory.Len()
-		}
+	memories.Range(func(_, value any) bool {
+		keys += value.(*sharedMemory).Len()
 		return true
 	})
 	return float64(keys)
+}
+
+// fallback collects which stores are lost at the moment.
+type fallback struct{}
+
+var fallbackDesc = prometheus.NewDesc("caddy_weir_fallback",
+	"Whether the store is lost and requests are decided as on_error says: 1 or 0.", []string{"store"}, nil)
+
+// Describe implements prometheus.Collector.
+func (fallback) Describe(descs chan<- *prometheus.Desc) { descs <- fallbackDesc }
+
+// Collect implements prometheus.Collector.
+func (fallback) Collect(metrics chan<- prometheus.Metric) {
+	lost := map[string]float64{}
+	stores.Range(func(_, value any) bool {
+		store := value.(*sharedStore)
+		if store.breaker.Open() {
+			lost[store.name] = 1
+		} else {
+			lost[store.name] += 0
+		}
+		return true
+	})
+	for name, value := range lost {
+		metrics <- prometheus.MustNewConstMetric(fallbackDesc, prometheus.GaugeValue, value, name)
+	}
 }
 
 // outcome is what one limit said of one request.

@@ -129,7 +129,11 @@ func zoneName(s string) string {
 func (c *Compat) zones() ([]*Limit, error) {
 	var limits []*Limit
 	for _, name := range slices.Sorted(maps.Keys(c.RateLimits)) {
-		limit, err := c.RateLimits[name].limit(name)
+		zone := c.RateLimits[name]
+		if zone == nil { // null in JSON
+			zone = new(Zone)
+		}
+		limit, err := zone.limit(name)
 		if err != nil {
 			return nil, err
 		}
