@@ -15,7 +15,8 @@ func ParseNetworks(option string, list []string) (Networks, error) {
 	var networks Networks
 	for _, s := range list {
 		text := strings.TrimSpace(s)
-		if addr, err := netip.ParseAddr(text); err == nil {
+		// A zone may have a slash in it.
+		if addr, err := netip.ParseAddr(text); err == nil && !strings.Contains(text, "/") {
 			addr = addr.Unmap().WithZone("")
 			networks = append(networks, netip.PrefixFrom(addr, addr.BitLen()))
 			continue
@@ -24,9 +25,18 @@ func ParseNetworks(option string, list []string) (Networks, error) {
 		if err != nil {
 			return nil, &OptionError{option, s, "an address or a network such as 10.0.0.0/8 or 2001:db8::/32"}
 		}
-		networks = append(networks, network.Masked())
+		networks = append(networks, unmapped(network).Masked())
 	}
 	return networks, nil
+}
+
+// unmapped is the IPv4 network that ::ffff:a.b.c.d/n stands for: addresses are
+// unmapped before they are looked up.
+func unmapped(network netip.Prefix) netip.Prefix {
+	if addr := network.Addr(); addr.Is4In6() && network.Bits() >= 96 {
+		return netip.PrefixFrom(addr.Unmap(), network.Bits()-96)
+	}
+	return network
 }
 
 // Contains reports whether the address is in one of the networks.
@@ -93,7 +103,10 @@ func ParseHost(s string) netip.Addr {
 	if err == nil {
 		return addrPort.Addr().Unmap().WithZone("")
 	}
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		s = s[1 : len(s)-1]
+	}
+	addr, err := netip.ParseAddr(s)
 	if err != nil {
 		return netip.Addr{}
 	}

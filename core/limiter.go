@@ -113,11 +113,15 @@ func (l *Limiter) withoutStore(now time.Time, hits []Hit) Decision {
 }
 
 // neverFits denies, without asking the store, a hit that costs more than its
-// limit can ever let pass.
+// limit can ever let pass. Of the other hits nothing is known, so that they are
+// not named among those that denied.
 func neverFits(hits []Hit) (Decision, bool) {
 	for i := range hits {
 		h := &hits[i]
 		if h.Cost > h.Limit.capacity && !h.Limit.DryRun {
+			for j := range hits {
+				hits[j].Result = Result{Allowed: true}
+			}
 			h.Result = Result{RetryAfter: Never}
 			return Decision{Hit: i, RetryAfter: Never}, true
 		}
