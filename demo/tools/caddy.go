@@ -51,6 +51,7 @@ func buildCaddy(ctx context.Context, root, output string) error {
 			// fails where a proxy does not know the module.
 			{PackagePath: checkout.Module, Version: "v0.0.0"},
 			{PackagePath: checkout.Module + "/caddymodule"},
+			{PackagePath: checkout.Module + "/caddymodule/dropin"},
 		},
 		Replacements: []xcaddy.Replace{xcaddy.NewReplace(checkout.Module, root)},
 	}.Build(ctx, output)
