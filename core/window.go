@@ -35,7 +35,8 @@ func refundWindow(l *Limit, s *State, stamp, cost int64) {
 func decideSliding(l *Limit, s *State, now, cost int64) bool {
 	elapsed := now - s.At
 	switch {
-	case s.Used == 0 && s.Previous == 0, elapsed >= 2*l.window:
+	// Yaegi looks only at the first of several conditions in a case.
+	case s.Used == 0 && s.Previous == 0 || elapsed >= 2*l.window:
 		s.At, s.Used, s.Previous = now, 0, 0
 	case elapsed >= l.window:
 		s.At, s.Used, s.Previous = s.At+l.window, 0, s.Used
