@@ -43,20 +43,24 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Validate implements caddy.Validator.
 func (a *App) Validate() error { return a.check() }
 
-// Start implements caddy.App. It says in the log what each limit does.
+// Start implements caddy.App. It says in the log what each limit does, once for
+// all handlers that have it.
 func (a *App) Start() error {
 	type counters struct{ store, scope string }
 	seen := map[counters]string{}
 	a.each(func(h *Handler, _ *rule, limit *core.Limit) {
-		says := limit.String()
+		says, key := limit.String(), counters{h.backend.name, limit.Scope}
+		first, known := seen[key]
+		if known && first == says {
+			return
+		}
+		seen[key] = says
 		a.logger.Info(says, zap.String("store", h.backend.name))
-		key := counters{h.backend.name, limit.Scope}
-		if first, ok := seen[key]; ok && first != says {
+		if known {
 			// Most often two one-line forms.
 			a.logger.Warn("two limits of one name share their counters; give each a name of its own",
 				zap.String("one", first), zap.String("other", says))
 		}
-		seen[key] = says
 	})
 	for _, h := range a.list() {
 		for _, rule := range h.rules {
