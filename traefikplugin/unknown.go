@@ -16,13 +16,14 @@ func checkUnknown(path string, v reflect.Value) error {
 	names, unknown := fields(v)
 	if len(unknown) > 0 {
 		sort.Strings(unknown)
-		return core.UnknownOption(path, unknown[0], names)
+		err := core.UnknownOption("", unknown[0], names)
+		if mistake, ok := err.(*core.OptionError); ok {
+			mistake.Value = path + unknown[0]
+		}
+		return err
 	}
 	for i := 0; i < v.NumField(); i++ {
-		name, option := optionName(v.Type().Field(i))
-		if name == "" && option != "squash" {
-			continue
-		}
+		name, _ := optionName(v.Type().Field(i))
 		if err := checkUnknownIn(path+name, v.Field(i)); err != nil {
 			return err
 		}
@@ -32,6 +33,9 @@ func checkUnknown(path string, v reflect.Value) error {
 
 func checkUnknownIn(path string, v reflect.Value) error {
 	switch {
+	case v.Kind() == reflect.Struct:
+		// Squashed: its options stand where it does.
+		return checkUnknown(path, v)
 	case v.Kind() == reflect.Ptr && !v.IsNil() && v.Elem().Kind() == reflect.Struct:
 		return checkUnknown(path+".", v.Elem())
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
