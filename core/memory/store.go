@@ -24,7 +24,7 @@ const (
 // not full again, and at most so many keys: the one that is full soonest, in
 // the new key's shard, makes room for it.
 //
-// A key takes about 250 bytes; one of a sliding-log 8 to 16 bytes more for each
+// A key takes 200 to 300 bytes; one of a sliding-log 8 to 16 bytes more for each
 // unit in its window.
 type Store struct {
 	maxKeys int64
