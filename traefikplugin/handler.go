@@ -4,6 +4,7 @@ import (
 	"math/rand"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/weirproxy/weir/core"
@@ -25,6 +26,10 @@ type handler struct {
 	// most is how many hits a request has at most.
 	most int
 
+	// simple is nil unless there is one limit, which counts every request by its
+	// peer's address: the usual case, with few statements.
+	simple *rule
+
 	// dryRuns says that some limit is one.
 	dryRuns bool
 }
@@ -34,18 +39,19 @@ type handler struct {
 const statusClientGone = 499
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	client := clientOf(h, r)
-	hits := hitsOf(h, r, client)
-	if len(hits) == 0 {
+	var hits []core.Hit
+	if h.simple != nil {
+		hits = []core.Hit{{Limit: h.simple.limits[0], Identity: peerIdentity(h.simple, r.RemoteAddr), Cost: h.simple.cost}}
+	} else if hits = hitsOf(h, r); len(hits) == 0 {
 		h.next.ServeHTTP(w, r)
 		return
 	}
 	decision := h.limiter.Decide(time.Now(), hits)
 	if h.dryRuns {
-		logDryRuns(h.name, hits, client)
+		logDryRuns(h.name, hits, clientOf(h, r))
 	}
 	if !decision.Allowed {
-		logDenial(h.name, hits, decision, client)
+		logDenial(h.name, hits, decision, clientOf(h, r))
 		h.answer.Deny(w, hits, decision, rand.Float64())
 		return
 	}
@@ -57,6 +63,25 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(w, r)
 }
 
+// simple reports whether hitsOf would do no more than peerIdentity.
+func simple(h *handler) bool {
+	if len(h.rules) != 1 || len(h.trusted) > 0 || h.forwarded != nil {
+		return false
+	}
+	r := &h.rules[0]
+	return len(r.limits) == 1 && r.key.onlyIP && r.match == nil && len(r.exempt) == 0
+}
+
+// peerIdentity is the identity of the address in a host:port. That of an IPv4
+// address is its text.
+func peerIdentity(r *rule, peer string) string {
+	colon := strings.IndexByte(peer, ':')
+	if r.key.v4 == 0 && colon > 0 && peer[0] <= '9' && peer[0] >= '0' && colon == strings.LastIndexByte(peer, ':') {
+		return peer[:colon]
+	}
+	return core.AddressIdentity(core.ParseHost(peer), r.key.v4, r.key.v6)
+}
+
 func clientOf(h *handler, r *http.Request) netip.Addr {
 	if h.forwarded != nil {
 		return forwardedClient(h.forwarded, r)
@@ -65,7 +90,8 @@ func clientOf(h *handler, r *http.Request) netip.Addr {
 }
 
 // hitsOf asks the rules what the request counts for, and for whom.
-func hitsOf(h *handler, r *http.Request, client netip.Addr) []core.Hit {
+func hitsOf(h *handler, r *http.Request) []core.Hit {
+	client := clientOf(h, r)
 	hits := make([]core.Hit, 0, h.most)
 	for i := range h.rules {
 		rule := &h.rules[i]

@@ -21,7 +21,7 @@ func New(ctx context.Context, next http.Handler, config *Config, name string) (h
 	return h, nil
 }
 
-func newHandler(ctx context.Context, next http.Handler, config *Config, name string) (*handler, error) {
+func newHandler(ctx context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
 	s, err := readConfig(config, name)
 	if err != nil {
 		return nil, err
@@ -57,6 +57,12 @@ func newHandler(ctx context.Context, next http.Handler, config *Config, name str
 			h.dryRuns = h.dryRuns || limit.DryRun
 		}
 		h.most += len(r.limits)
+	}
+	if h.most == 0 {
+		return next, nil
+	}
+	if simple(h) {
+		h.simple = &h.rules[0]
 	}
 	return h, nil
 }
