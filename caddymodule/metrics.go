@@ -35,8 +35,12 @@ var (
 	}, countMemoryKeys)
 )
 
+func collectors() []prometheus.Collector {
+	return []prometheus.Collector{decisionsTotal, storeSeconds, storeErrorsTotal, memoryKeys, fallback{}}
+}
+
 func registerMetrics(registry prometheus.Registerer) error {
-	for _, collector := range []prometheus.Collector{decisionsTotal, storeSeconds, storeErrorsTotal, memoryKeys, fallback{}} {
+	for _, collector := range collectors() {
 		err := registry.Register(collector)
 		var already prometheus.AlreadyRegisteredError
 		if err != nil && !errors.As(err, &already) {
