@@ -24,6 +24,19 @@ var (
 	broken    = redis.NewScript(`return redis.call('INCR', KEYS[1], 'too', 'many')`)
 )
 
+// soon is long for a decision, and short for whoever waits for a test to fail.
+const soon = 10 * time.Second
+
+func newClient(t testing.TB, o redis.Options) *goredis.Client {
+	t.Helper()
+	c, err := goredis.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
 func run(t testing.TB, c *goredis.Client, script *redis.Script, keys []string, args ...string) string {
 	t.Helper()
 	reply, err := c.Run(time.Now().Add(soon), script, keys, args)

@@ -1,4 +1,4 @@
-package goredis_test
+package redis_test
 
 import (
 	"strconv"
@@ -9,34 +9,48 @@ import (
 	"github.com/weirproxy/weir/core/goredis"
 	"github.com/weirproxy/weir/core/redis"
 	"github.com/weirproxy/weir/core/redistest"
+	"github.com/weirproxy/weir/core/resp"
 	"github.com/weirproxy/weir/core/storetest"
 )
 
 // soon is long for a decision, and short for whoever waits for a test to fail.
 const soon = 10 * time.Second
 
+// runners are both ways to a server. The interpreted one is run by its
+// interpreter in the demo's tests.
+var runners = map[string]func(redis.Options) (redis.Runner, error){
+	"go-redis": func(o redis.Options) (redis.Runner, error) { return goredis.New(o) },
+	"resp":     func(o redis.Options) (redis.Runner, error) { return resp.New(o) },
+}
+
 func TestStore(t *testing.T) {
 	server := redistest.Start(t)
-	runner := newClient(t, redis.Options{Addresses: []string{server.Addr()}})
-	storetest.Run(t, harness(t, runner, server.Do))
+	for name, newRunner := range runners {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, harness(t, open(t, newRunner, server.Addr()), server.Do))
+		})
+	}
 }
 
 func TestStoreOnCluster(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 0)
-	runner := newClient(t, redis.Options{Addresses: cluster.Addrs()})
-	storetest.Run(t, harness(t, runner, func(args ...string) (string, error) {
-		return cluster.Owner(args[1]).Do(args...)
-	}))
+	for name, newRunner := range runners {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, harness(t, open(t, newRunner, cluster.Addrs()...), func(args ...string) (string, error) {
+				return cluster.Owner(args[1]).Do(args...)
+			}))
+		})
+	}
 }
 
-func newClient(t testing.TB, o redis.Options) *goredis.Client {
+func open(t testing.TB, newRunner func(redis.Options) (redis.Runner, error), addresses ...string) redis.Runner {
 	t.Helper()
-	c, err := goredis.New(o)
+	runner, err := newRunner(redis.Options{Addresses: addresses})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	return c
+	t.Cleanup(func() { runner.Close() })
+	return runner
 }
 
 func harness(t *testing.T, runner redis.Runner, do func(...string) (string, error)) storetest.Open {

@@ -1,4 +1,4 @@
-package goredis_test
+package redis_test
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ import (
 // sequences. Whatever happens, they answer the same.
 func TestMemoryEqualsRedis(t *testing.T) {
 	server := redistest.Start(t)
-	runner := newClient(t, redis.Options{Addresses: []string{server.Addr()}})
+	runner := open(t, runners["go-redis"], server.Addr())
 	store, err := redis.New(runner, "equal", soon)
 	if err != nil {
 		t.Fatal(err)
