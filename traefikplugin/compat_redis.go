@@ -54,6 +54,14 @@ func readUnbounded(option, s string) (time.Duration, error) {
 	return readSeconds(option, s, 0)
 }
 
+// readDialTimeout is 0 for the default, which 0 stands for in Traefik too.
+func readDialTimeout(s string) (time.Duration, error) {
+	if s == "0" || s == "0s" {
+		return 0, nil
+	}
+	return readSeconds("redis.dialTimeout", s, 0)
+}
+
 // readPoolSize is how many connections are open at most, 0 for the default.
 // Traefik's pool opens more than poolSize at need, up to maxActiveConns.
 func readPoolSize(r *Redis) (int, error) {

@@ -34,7 +34,11 @@ func readRedis(c *Config) (redis.Options, error) {
 	if o.PoolSize, err = readPoolSize(&resolved); err != nil {
 		return o, err
 	}
-	if o.DialTimeout, err = readSeconds("redis.dialTimeout", resolved.DialTimeout, 0); err != nil {
+	if len(trimmed(resolved.Endpoints)) > 1 {
+		// Traefik asks a Cluster then, which has only one, and passes this over.
+		o.DB = 0
+	}
+	if o.DialTimeout, err = readDialTimeout(resolved.DialTimeout); err != nil {
 		return o, err
 	}
 	if resolved.TLS != nil {

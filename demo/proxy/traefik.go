@@ -29,6 +29,13 @@ type TraefikOptions struct {
 	// LogLevel is Traefik's, by default INFO.
 	LogLevel string
 
+	// TrustForwarded has Traefik keep the X-Forwarded-For that clients send, as
+	// behind a load balancer.
+	TrustForwarded bool
+
+	// Debug adds /debug/vars to the service api@internal, and slows Traefik down.
+	Debug bool
+
 	// Output receives what Traefik prints; nil drops it.
 	Output io.Writer
 }
@@ -47,6 +54,7 @@ entryPoints:
   web:
     address: %q
     asDefault: true
+    forwardedHeaders: {insecure: %t}
   ready:
     address: %q
 providers:
@@ -62,6 +70,8 @@ log:
   level: %s
 ping:
   manualRouting: true
+api:
+  debug: %t
 global:
   checkNewVersion: false
   sendAnonymousUsage: false
@@ -125,7 +135,7 @@ func (t *Traefik) prepare(directory, ready string, options TraefikOptions) error
 	if err := checkout.CopyPlugin(options.Checkout, filepath.Join(directory, "plugins-local")); err != nil {
 		return err
 	}
-	static := fmt.Sprintf(traefikStatic, options.Listen, ready, checkout.Module, options.LogLevel)
+	static := fmt.Sprintf(traefikStatic, options.Listen, options.TrustForwarded, ready, checkout.Module, options.LogLevel, options.Debug)
 	if err := os.WriteFile(filepath.Join(directory, "traefik.yml"), []byte(static), 0o644); err != nil {
 		return err
 	}

@@ -1,0 +1,88 @@
+package plugintest
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/weirproxy/weir/core/redistest"
+)
+
+// counted asks for the limit named so, and for its key in the server.
+func counted(t *testing.T, p plugin, redis map[string]any) {
+	t.Helper()
+	limit := map[string]any{"name": "in-redis", "rate": "2/1h"}
+	handler := middleware(t, p, map[string]any{"limits": []any{limit}, "redis": redis, "timeout": "5s", "onError": "deny"})
+	if answer := send(handler, get("/")()); answer.Code != http.StatusOK {
+		t.Fatalf("got %d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestRedis(t *testing.T) {
+	bothWays(t, func(t *testing.T, p plugin) {
+		server := redistest.Start(t, "--requirepass", "sesame")
+		counted(t, p, map[string]any{"address": server.Addr(), "password": "sesame"})
+		counted(t, p, map[string]any{"address": "redis://:sesame@" + server.Addr() + "/0"})
+		if got := server.MustDo("KEYS", "*"); got != "weir:{in-redis:192.0.2.1}:sw" {
+			t.Errorf("keys: %s", got)
+		}
+		counted(t, p, map[string]any{"address": server.Addr(), "password": "sesame", "db": "3"})
+		if got := server.MustDo("INFO", "keyspace"); !strings.Contains(got, "db3:keys=1") {
+			t.Errorf("database 3 was not selected: %s", got)
+		}
+	})
+}
+
+// Certificates are files or, as where a secret is put in its place, PEM.
+func TestRedisTLS(t *testing.T) {
+	bothWays(t, func(t *testing.T, p plugin) {
+		server := redistest.StartTLS(t)
+		files := server.Files
+		counted(t, p, map[string]any{"address": "rediss://" + server.Addr(), "tls": map[string]any{"ca": files.CA, "cert": files.Cert, "key": files.Key}})
+		counted(t, p, map[string]any{"address": server.Addr(), "tls": map[string]any{"ca": "file:" + files.CA, "cert": content(t, files.Cert), "key": "file:" + files.Key}})
+		if n := server.MustDo("DBSIZE"); n != "1" {
+			t.Errorf("%s keys, want 1", n)
+		}
+	})
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	read, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(read)
+}
+
+// Two middlewares with Redis of their own never ask each other's.
+func TestTwoRedis(t *testing.T) {
+	bothWays(t, func(t *testing.T, p plugin) {
+		servers := []*redistest.Server{redistest.Start(t), redistest.Start(t)}
+		done := make(chan bool)
+		for i, server := range servers {
+			name := []string{"a", "b"}[i]
+			handler := middleware(t, p, map[string]any{
+				"limits": []any{map[string]any{"name": name, "rate": "1000/1h", "key": "header:X-User"}},
+				"redis":  map[string]any{"address": server.Addr()}, "timeout": "5s",
+			})
+			for range 8 {
+				go func() {
+					for range 50 {
+						send(handler, get("/", "X-User", "joe")())
+					}
+					done <- true
+				}()
+			}
+		}
+		for range 16 {
+			<-done
+		}
+		for i, server := range servers {
+			if got := server.MustDo("KEYS", "*"); strings.Count(got, "\n") != 0 || !strings.HasPrefix(got, "weir:{"+[]string{"a", "b"}[i]+":") {
+				t.Errorf("keys of %d: %s", i, got)
+			}
+		}
+	})
+}
