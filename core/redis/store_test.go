@@ -1,7 +1,6 @@
 package redis_test
 
 import (
-	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func TestStore(t *testing.T) {
 	server := redistest.Start(t)
 	for name, newRunner := range runners {
 		t.Run(name, func(t *testing.T) {
-			storetest.Run(t, harness(t, open(t, newRunner, server.Addr()), server.Do))
+			storetest.Run(t, harness(t, open(t, newRunner, server.Addr()), server.Life))
 		})
 	}
 }
@@ -36,8 +35,8 @@ func TestStoreOnCluster(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 0)
 	for name, newRunner := range runners {
 		t.Run(name, func(t *testing.T) {
-			storetest.Run(t, harness(t, open(t, newRunner, cluster.Addrs()...), func(args ...string) (string, error) {
-				return cluster.Owner(args[1]).Do(args...)
+			storetest.Run(t, harness(t, open(t, newRunner, cluster.Addrs()...), func(key string) (time.Duration, bool) {
+				return cluster.Owner(key).Life(key)
 			}))
 		})
 	}
@@ -53,27 +52,13 @@ func open(t testing.TB, newRunner func(redis.Options) (redis.Runner, error), add
 	return runner
 }
 
-func harness(t *testing.T, runner redis.Runner, do func(...string) (string, error)) storetest.Open {
+func harness(t *testing.T, runner redis.Runner, life func(string) (time.Duration, bool)) storetest.Open {
 	store, err := redis.New(runner, "storetest", soon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(t *testing.T, clock *storetest.Clock) storetest.Harness {
-		return storetest.Harness{
-			Store: inTime{store.WithClock(clock.Micros)},
-			Real:  true,
-			Life: func(key string) (time.Duration, bool) {
-				reply, err := do("PTTL", key)
-				if err != nil {
-					t.Fatal(err)
-				}
-				n, err := strconv.Atoi(reply)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return time.Duration(n) * time.Millisecond, n > 0
-			},
-		}
+	return func(_ *testing.T, clock *storetest.Clock) storetest.Harness {
+		return storetest.Harness{Store: inTime{store.WithClock(clock.Micros)}, Life: life, Real: true}
 	}
 }
 
