@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -143,18 +144,17 @@ func (s *Sentinels) startSentinel(auth SentinelAuth) *Server {
 		"sentinel failover-timeout " + s.Name + " 2000",
 	}
 	if auth.Password != "" {
-		lines = append(lines, "sentinel auth-pass "+s.Name+" "+auth.Password)
+		lines = append(lines, "sentinel auth-pass "+s.Name+" "+strconv.Quote(auth.Password))
 	}
 	if auth.SentinelPassword != "" {
 		user := auth.SentinelUsername
 		if user == "" {
 			user = "default"
 		}
-		lines = append(lines,
-			"user default on >"+auth.SentinelPassword+" ~* &* +@all",
-			"sentinel sentinel-pass "+auth.SentinelPassword)
+		rules := " on " + strconv.Quote(">"+auth.SentinelPassword) + " ~* &* +@all"
+		lines = append(lines, "user default"+rules, "sentinel sentinel-pass "+strconv.Quote(auth.SentinelPassword))
 		if user != "default" {
-			lines = append(lines, "user "+user+" on >"+auth.SentinelPassword+" ~* &* +@all")
+			lines = append(lines, "user "+user+rules)
 		}
 	}
 	server := prepare(s.t, nil)
