@@ -42,10 +42,13 @@ func (a *Answer) Check() error {
 // SetHeaders adds the fields that tell of a decision, those of a denial
 // included. random is from 0 to 1, for the jitter.
 func (a *Answer) SetHeaders(header http.Header, hits []Hit, d Decision, random float64) {
-	a.Headers.Set(header, hits, d)
-	if d.Allowed {
-		return
+	setFields(a.Headers, header, hits, d.Hit)
+	if !d.Allowed {
+		a.setDenial(header, d, random)
 	}
+}
+
+func (a *Answer) setDenial(header http.Header, d Decision, random float64) {
 	header["Cache-Control"] = []string{"no-store"}
 	if after, ok := a.retryAfter(d, random); ok {
 		header[headerRetryAfter] = []string{strconv.FormatInt(after, 10)}

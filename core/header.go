@@ -56,26 +56,33 @@ func ParseHeaders(names []string) (Headers, error) {
 // Set adds the fields that tell of a decision. RateLimit-Policy lists every
 // limit that was asked, RateLimit the one that the decision reports. A dry run
 // stays unmentioned.
-func (h Headers) Set(header http.Header, hits []Hit, d Decision) {
-	if d.Hit < 0 {
+func (h Headers) Set(header http.Header, hits []Hit, d Decision) { setFields(h, header, hits, d.Hit) }
+
+func setFields(h Headers, header http.Header, hits []Hit, reported int) {
+	if reported < 0 {
 		return
 	}
-	hit := &hits[d.Hit]
+	hit := &hits[reported]
 	if h.RateLimit {
-		header[headerPolicy] = []string{policies(hits)}
-		header[headerRateLimit] = []string{hit.Limit.quoted + ";r=" + strconv.FormatInt(hit.Result.Remaining, 10) + refill(hit.Result.Refill)}
+		policy := hit.Limit.policy
+		if len(hits) > 1 {
+			policy = policies(hits)
+		}
+		header[headerPolicy] = []string{policy}
+		header[headerRateLimit] = []string{hit.Limit.remaining + strconv.FormatInt(hit.Result.Remaining, 10) + refill(hit.Result.Refill)}
 	}
 	if h.XRateLimit {
-		header[headerXLimit] = []string{strconv.FormatInt(hit.Limit.Quota().Count, 10)}
-		header[headerXRemaining] = []string{strconv.FormatInt(hit.Result.Remaining, 10)}
-		header[headerXReset] = []string{strconv.FormatInt(seconds(hit.Result.Refill), 10)}
+		setLegacyFields(header, hit)
 	}
 }
 
+func setLegacyFields(header http.Header, hit *Hit) {
+	header[headerXLimit] = []string{strconv.FormatInt(hit.Limit.Quota().Count, 10)}
+	header[headerXRemaining] = []string{strconv.FormatInt(hit.Result.Remaining, 10)}
+	header[headerXReset] = []string{strconv.FormatInt(seconds(hit.Result.Refill), 10)}
+}
+
 func policies(hits []Hit) string {
-	if len(hits) == 1 {
-		return hits[0].Limit.policy
-	}
 	list := ""
 	for i := range hits {
 		if l := hits[i].Limit; !l.DryRun {
@@ -93,7 +100,7 @@ func refill(d time.Duration) string {
 	if d <= 0 {
 		return ""
 	}
-	return ";t=" + strconv.FormatInt(seconds(d), 10)
+	return ";t=" + strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 // seconds are whole and rounded up: who comes back then is not too early.

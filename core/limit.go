@@ -38,11 +38,15 @@ type Limit struct {
 	// of one, the usual case.
 	parameters, parametersOne string
 
-	// For the header fields: the name in quotes, and the whole policy.
-	quoted, policy string
+	// For the header fields: RateLimit up to what remains, and the policy.
+	remaining, policy string
 
 	capacity int64
 	window   int64 // µs
+
+	// exact is how many units times the window is still a whole number in a
+	// 64-bit float.
+	exact int64
 
 	// Of the buckets, in µs as a float, since a fast rate has a fraction of one
 	// between two units: the time between two units, the most debt a bucket
@@ -92,6 +96,7 @@ func (l *Limit) prepare(prefix string) {
 	l.tail = "}:" + l.Algorithm.Tag()
 	l.Scope = l.head + l.tail
 	l.window = l.Rate.Window.Microseconds()
+	l.exact = (1 << 53) / l.window
 	l.capacity = l.Rate.Count
 	switch {
 	case !l.Algorithm.Waits():
@@ -120,9 +125,9 @@ func (l *Limit) prepare(prefix string) {
 		// for months need not count all that it could.
 		l.capacity = int64(math.Min(l.ceiling/l.interval, 2*MaxCount))
 	}
-	l.quoted = `"` + l.Name + `"`
+	l.remaining = `"` + l.Name + `";r=`
 	quota := l.Quota()
-	l.policy = l.quoted + ";q=" + strconv.FormatInt(quota.Count, 10) + ";w=" + strconv.FormatInt(seconds(quota.Window), 10)
+	l.policy = `"` + l.Name + `";q=` + strconv.FormatInt(quota.Count, 10) + ";w=" + strconv.FormatInt(seconds(quota.Window), 10)
 	dry := " 0 "
 	if l.DryRun {
 		dry = " 1 "

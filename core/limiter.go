@@ -78,27 +78,35 @@ func (l *Limiter) Decide(now time.Time, hits []Hit) Decision {
 	if len(hits) == 0 {
 		return Decision{Allowed: true, Hit: -1}
 	}
-	if d, hopeless := neverFits(hits); hopeless {
-		return d
+	if l.Breaker != nil {
+		return decideGuarded(l, now, hits)
 	}
-	if l.Breaker == nil {
-		if err := l.Store.Take(now, hits); err != nil {
-			return l.withoutStore(now, hits)
-		}
-		return Summarize(hits)
+	if l.Store.Take(now, hits) != nil {
+		return decideAlone(l, now, hits)
 	}
-	if l.Breaker.Open() {
-		return l.withoutStore(now, hits)
-	}
-	if err := l.Store.Take(now, hits); err != nil {
-		l.Breaker.Failed(err)
-		return l.withoutStore(now, hits)
-	}
-	l.Breaker.Succeeded()
 	return Summarize(hits)
 }
 
-func (l *Limiter) withoutStore(now time.Time, hits []Hit) Decision {
+// decideGuarded asks a store that can be lost.
+func decideGuarded(l *Limiter, now time.Time, hits []Hit) Decision {
+	if l.Breaker.open.Load() {
+		return decideAlone(l, now, hits)
+	}
+	if err := l.Store.Take(now, hits); err != nil {
+		l.Breaker.Failed(err)
+		return decideAlone(l, now, hits)
+	}
+	if l.Breaker.failures.Load() != 0 {
+		l.Breaker.Succeeded()
+	}
+	return Summarize(hits)
+}
+
+// decideAlone does without the store.
+func decideAlone(l *Limiter, now time.Time, hits []Hit) Decision {
+	if d, hopeless := neverFits(hits); hopeless {
+		return d
+	}
 	switch {
 	case l.OnError == Local && l.Fallback != nil:
 		if err := l.Fallback.Take(now, hits); err == nil {
@@ -112,8 +120,8 @@ func (l *Limiter) withoutStore(now time.Time, hits []Hit) Decision {
 	return Decision{Allowed: true, Hit: -1, Degraded: true}
 }
 
-// neverFits denies, without asking the store, a hit that costs more than its
-// limit can ever let pass. Of the other hits nothing is known, so that they are
+// neverFits denies a hit that costs more than its limit can ever let pass: that
+// takes no store to know. Of the other hits nothing is known, so that they are
 // not named among those that denied.
 func neverFits(hits []Hit) (Decision, bool) {
 	for i := range hits {
@@ -135,6 +143,10 @@ func Summarize(hits []Hit) Decision {
 		r := &hits[0].Result
 		return Decision{Allowed: r.Allowed, Delay: r.Delay, RetryAfter: r.RetryAfter}
 	}
+	return summarizeAll(hits)
+}
+
+func summarizeAll(hits []Hit) Decision {
 	d := Decision{Allowed: true, Hit: -1}
 	for i := range hits {
 		h := &hits[i]

@@ -86,8 +86,7 @@ func Refund(l *Limit, s *State, stamp, cost int64) {
 // took its cost; now is the store's time of the decision. It does not look at
 // Log.
 func Describe(l *Limit, s *State, now, cost int64, allowed, charged bool, r *Result) {
-	r.Allowed, r.Charged, r.Stamp = allowed, charged, s.At
-	r.Remaining, r.Delay, r.RetryAfter, r.Refill, r.Full = 0, 0, 0, 0, 0
+	*r = Result{Allowed: allowed, Charged: charged, Stamp: s.At}
 	switch {
 	case s.Blocked > now:
 		r.Full = time.Duration(s.Blocked-now) * time.Microsecond

@@ -33,15 +33,22 @@ func refundWindow(l *Limit, s *State, stamp, cost int64) {
 }
 
 func decideSliding(l *Limit, s *State, now, cost int64) bool {
-	elapsed := now - s.At
-	switch {
-	// Yaegi looks only at the first of several conditions in a case.
-	case s.Used == 0 && s.Previous == 0 || elapsed >= 2*l.window:
+	if now-s.At >= l.window || s.Used+s.Previous == 0 {
+		slide(l, s, now)
+	}
+	if s.Previous > 0 {
+		return cost == 0 || s.Used+cost+carried(l, s.Previous, now-s.At) <= l.Rate.Count
+	}
+	return cost == 0 || s.Used+cost <= l.Rate.Count
+}
+
+// slide begins a window.
+func slide(l *Limit, s *State, now int64) {
+	if s.Used+s.Previous == 0 || now-s.At >= 2*l.window {
 		s.At, s.Used, s.Previous = now, 0, 0
-	case elapsed >= l.window:
+	} else {
 		s.At, s.Used, s.Previous = s.At+l.window, 0, s.Used
 	}
-	return cost == 0 || s.Used+cost+carried(l, s.Previous, now-s.At) <= l.Rate.Count
 }
 
 // carried is how many units of the previous window still count when elapsed of
@@ -60,9 +67,17 @@ func carried(l *Limit, previous, elapsed int64) int64 {
 // faded is how far into a window no more than room of the previous units count:
 // where carried falls to room.
 func faded(l *Limit, previous, room int64) int64 {
-	if room >= previous {
+	switch {
+	case room >= previous:
 		return 0
+	case previous > l.exact:
+		return fadedRounded(l, previous, room)
 	}
+	return l.window - room*l.window/previous
+}
+
+// fadedRounded is faded where carried rounds the product in it.
+func fadedRounded(l *Limit, previous, room int64) int64 {
 	elapsed := l.window - int64(math.Floor(float64(room)*float64(l.window)/float64(previous)))
 	for elapsed < l.window && carried(l, previous, elapsed) > room {
 		elapsed++
@@ -79,31 +94,33 @@ func fits(l *Limit, s *State, units int64) int64 {
 }
 
 func describeSliding(l *Limit, s *State, now int64, r *Result) {
-	r.Remaining = l.Rate.Count - s.Used
 	switch {
 	case s.Previous > 0:
 		describeSlid(l, s, now, r)
-	case s.Used > 0:
-		r.Full = time.Duration(s.At+2*l.window-now) * time.Microsecond
-		if r.Allowed {
-			r.Refill = time.Duration(fits(l, s, r.Remaining+1)-now) * time.Microsecond
-		}
+		return
+	case s.Used == 0:
+		r.Remaining = l.Rate.Count
+		return
+	case s.Used < l.Rate.Count:
+		r.Remaining = l.Rate.Count - s.Used
 	}
-	if r.Remaining < 0 {
-		r.Remaining = 0
+	left := s.At + l.window - now
+	r.Full = time.Duration(left+l.window) * time.Microsecond
+	if r.Allowed {
+		r.Refill = time.Duration(left+faded(l, s.Used, l.Rate.Count-r.Remaining-1)) * time.Microsecond
 	}
 }
 
+// describeSlid describes a window with another before it.
 func describeSlid(l *Limit, s *State, now int64, r *Result) {
-	r.Remaining -= carried(l, s.Previous, now-s.At)
+	if n := l.Rate.Count - s.Used - carried(l, s.Previous, now-s.At); n > 0 {
+		r.Remaining = n
+	}
 	full := s.At + l.window
 	if s.Used > 0 {
 		full += l.window
 	}
 	r.Full = time.Duration(full-now) * time.Microsecond
-	if r.Remaining < 0 {
-		r.Remaining = 0
-	}
 	if r.Allowed && r.Remaining < l.Rate.Count {
 		r.Refill = time.Duration(fits(l, s, r.Remaining+1)-now) * time.Microsecond
 	}

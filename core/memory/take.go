@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"hash/maphash"
 	"time"
 
 	"github.com/weirproxy/weir/core"
@@ -8,11 +9,16 @@ import (
 
 // Take implements core.Store. It never fails.
 func (s *Store) Take(now time.Time, hits []core.Hit) error {
-	at := clock(s, now)
+	at := s.originMicros + int64(now.Sub(s.origin)/time.Microsecond)
 	if len(hits) == 1 {
 		takeOne(s, at, &hits[0])
-		return nil
+	} else {
+		takeAll(s, at, hits)
 	}
+	return nil
+}
+
+func takeAll(s *Store, at int64, hits []core.Hit) {
 	locked := s.lock(hits)
 	entries := make([]*entry, len(hits))
 	states := make([]core.State, len(hits))
@@ -43,13 +49,12 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 		}
 	}
 	s.unlock(locked)
-	return nil
 }
 
 // takeOne is Take for the usual case, without allocating for a key it knows.
 func takeOne(s *Store, at int64, h *core.Hit) {
 	k := key{h.Limit.Scope, h.Identity}
-	sh := &s.shards[shardOf(s, h.Identity)]
+	sh := &s.shards[maphash.String(s.seed, h.Identity)%shardCount]
 	sh.mu.Lock()
 	e := sh.entries[k]
 	if e == nil {
