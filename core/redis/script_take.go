@@ -87,7 +87,9 @@ for i, key in ipairs(KEYS) do
       if (b == 0 and c == 0) or elapsed >= 2 * window then
         at, b, c = clock, 0, 0
       elseif elapsed >= window then
-        at, b, c = at + window, 0, b
+        -- Not in one line: miniredis's Lua would have set b before it reads it.
+        c = b
+        at, b = at + window, 0
       end
       allowed = cost == 0 or b + cost + carried(c, clock - at, window) <= count
     else
