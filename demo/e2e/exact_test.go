@@ -52,7 +52,7 @@ func atOnce(t *testing.T, requests int, urls []string, algorithm string) map[int
 		request.Header.Set("X-Algorithm", algorithm)
 		all.Go(func() {
 			<-begin
-			answer, err := http.DefaultClient.Do(request)
+			answer, err := client.Do(request)
 			if err != nil {
 				t.Error(err)
 				return

@@ -40,6 +40,7 @@ func start(name, directory string, command *exec.Cmd, output io.Writer) (*proces
 	p.output = &tail{next: output}
 	command.Dir = directory
 	command.Stdout, command.Stderr = p.output, p.output
+	command.SysProcAttr = dieWithParent()
 	if err := command.Start(); err != nil {
 		os.RemoveAll(directory)
 		return nil, fmt.Errorf("start %s: %w", name, err)
