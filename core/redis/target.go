@@ -63,7 +63,7 @@ func (o Options) Target() (*Target, error) {
 		DialTimeout:      o.DialTimeout,
 	}
 	if len(o.Addresses) == 0 {
-		return nil, wrong("address", "", "host:port, redis://, rediss:// or unix://")
+		return nil, wrong("address", "", addressForms)
 	}
 	secured := 0
 	for i, written := range o.Addresses {
@@ -183,6 +183,8 @@ func readAddress(written string) (address, error) {
 	}
 	host, port, err := net.SplitHostPort(written)
 	switch {
+	case written == "":
+		return address{}, wrong("address", "", addressForms)
 	case strings.Contains(written, "@"):
 		return address{}, wrong("address", hidden(written), "redis:// before a user and password")
 	case err != nil && !strings.Contains(written, ":"):

@@ -256,24 +256,42 @@ func TestRefreshesAreFew(t *testing.T) {
 	}
 }
 
-func TestTryAgainIsTriedAgain(t *testing.T) {
-	var asked atomic.Int64
-	var f *fake
-	f = node(t, func() string { return allSlots(bulk("127.0.0.1"), f.address) }, func([]string) string {
-		if asked.Add(1) < 3 {
-			return "-TRYAGAIN Multiple keys request during rehashing of slot\r\n"
+func TestPassingErrorsAreWaitedFor(t *testing.T) {
+	for _, passing := range []string{
+		"-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+		"-CLUSTERDOWN The cluster is down\r\n",
+	} {
+		var asked atomic.Int64
+		var f *fake
+		f = node(t, func() string { return allSlots(bulk("127.0.0.1"), f.address) }, func([]string) string {
+			if asked.Add(1) < 3 {
+				return passing
+			}
+			return bulk("x")
+		})
+		c := newClient(t, redis.Options{Addresses: []string{f.address}, Cluster: true})
+		expect(t, c, echo, "k", "x", "x")
+		asked.Store(-1000)
+		start := time.Now()
+		err := within(c, 30*time.Millisecond, echo, "k")
+		if e, ok := err.(redis.ServerError); !ok || !strings.HasPrefix(passing, "-"+string(e)) {
+			t.Errorf("got %v", err)
 		}
-		return bulk("x")
-	})
-	c := newClient(t, redis.Options{Addresses: []string{f.address}, Cluster: true})
-	expect(t, c, echo, "k", "x", "x")
-	asked.Store(-1000)
-	start := time.Now()
-	if err := within(c, 30*time.Millisecond, echo, "k"); err == nil {
-		t.Error("no error")
+		if d := time.Since(start); d > soon {
+			t.Errorf("it took %v", d)
+		}
 	}
-	if d := time.Since(start); d > soon {
-		t.Errorf("it took %v", d)
+}
+
+func TestClusterCredentials(t *testing.T) {
+	cl := redistest.StartCluster(t, 3, 0, "--requirepass", "secret")
+	c := newClient(t, redis.Options{Addresses: cl.Addrs(), Password: "secret"})
+	for i := 0; i < 20; i++ {
+		expect(t, c, echo, fmt.Sprint("key ", i), "x", "x")
+	}
+	_, err := run(newClient(t, redis.Options{Addresses: cl.Addrs(), Password: "wrong"}), echo, "k", "x")
+	if err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -27,42 +27,53 @@ func makeTable(before, after string) []string {
 
 // evalsha is the command that runs a script the server knows.
 func evalsha(script *redis.Script, keys, args []string) string {
-	return numbered(len(keys)+len(args), "\r\n$7\r\nEVALSHA\r\n$40\r\n"+script.SHA, keys, args)
+	return numbered("\r\n$7\r\nEVALSHA\r\n$40\r\n"+script.SHA, keys, args)
 }
 
 // eval is the command that runs a script and makes it known.
 func eval(script *redis.Script, keys, args []string) string {
 	source := strconv.Itoa(len(script.Source))
-	return numbered(len(keys)+len(args), "\r\n$4\r\nEVAL\r\n$"+source+"\r\n"+script.Source, keys, args)
+	return numbered("\r\n$4\r\nEVAL\r\n$"+source+"\r\n"+script.Source, keys, args)
 }
 
 // numbered completes a command of two arguments with the number of keys, the
 // keys and the args.
-func numbered(n int, command string, keys, args []string) string {
-	count := number(len(keys))
-	s := "*" + number(n+3) + command + lengths[len(count)] + count
+func numbered(command string, keys, args []string) string {
+	n := len(keys) + len(args) + 3
+	if n >= tabled {
+		return numberedLong(n, command, keys, args)
+	}
+	count := numbers[len(keys)]
+	s := "*" + numbers[n] + command + lengths[len(count)] + count
 	for _, k := range keys {
-		if len(k) < tabled {
-			s += lengths[len(k)] + k
-		} else {
-			s += "\r\n$" + strconv.Itoa(len(k)) + "\r\n" + k
+		if len(k) >= tabled {
+			return numberedLong(n, command, keys, args)
 		}
+		s += lengths[len(k)] + k
 	}
 	for _, a := range args {
-		if len(a) < tabled {
-			s += lengths[len(a)] + a
-		} else {
-			s += "\r\n$" + strconv.Itoa(len(a)) + "\r\n" + a
+		if len(a) >= tabled {
+			return numberedLong(n, command, keys, args)
 		}
+		s += lengths[len(a)] + a
 	}
 	return s + "\r\n"
 }
 
-func number(n int) string {
-	if n < tabled {
-		return numbers[n]
+// numberedLong is numbered for what no table holds.
+func numberedLong(n int, command string, keys, args []string) string {
+	parts := []string{"*", strconv.Itoa(n), command}
+	add := func(arg string) {
+		parts = append(parts, "\r\n$", strconv.Itoa(len(arg)), "\r\n", arg)
 	}
-	return strconv.Itoa(n)
+	add(strconv.Itoa(len(keys)))
+	for _, k := range keys {
+		add(k)
+	}
+	for _, a := range args {
+		add(a)
+	}
+	return strings.Join(append(parts, "\r\n"), "")
 }
 
 // command encodes any command.
