@@ -29,8 +29,27 @@ func TestMain(m *testing.M) {
 	os.Setenv("XDG_DATA_HOME", dir)
 	os.Setenv("XDG_CONFIG_HOME", dir)
 	code := m.Run()
+	if left := leftovers(); left != "" {
+		fmt.Println("FAIL: after all tests:", left)
+		code = 1
+	}
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// leftovers are the parts of the pools that nobody has given back.
+func leftovers() string {
+	left := ""
+	for _, pool := range []*caddy.UsagePool{memories, runners, stores} {
+		pool.Range(func(_, value any) bool {
+			left += fmt.Sprintf(" %T is still held;", value)
+			return true
+		})
+	}
+	if current() != nil {
+		left += " an app is still running"
+	}
+	return left
 }
 
 func init() { caddy.RegisterModule(testLog{}) }

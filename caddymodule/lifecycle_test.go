@@ -241,19 +241,8 @@ func TestCleanupOfHalf(t *testing.T) {
 			t.Error("no error")
 		}
 	}
-	TestEmptyPool(t)
-}
-
-// TestEmptyPool: what all these tests have used is given back.
-func TestEmptyPool(t *testing.T) {
-	for _, pool := range []*caddy.UsagePool{memories, runners, stores} {
-		pool.Range(func(_, value any) bool {
-			t.Errorf("%T is still held", value)
-			return true
-		})
-	}
-	if current() != nil {
-		t.Error("an app is still running")
+	if left := leftovers(); left != "" {
+		t.Error(left)
 	}
 }
 

@@ -93,7 +93,14 @@ func TestMistakesInGlobalOption(t *testing.T) {
 // TestMistakesInJSON finds the same mistakes where no Caddyfile has been read.
 func TestMistakesInJSON(t *testing.T) {
 	for name, test := range map[string]struct{ handler, want string }{
-		"fail/unknown-option":     {`"limits": [{"name": "a", "rate": "1/s", "brust": 3}]`, `brust`},
+		"fail/unknown-option":     {`"limits": [{"name": "a", "rate": "1/s", "brust": 3}]`, `unknown option: "brust": want burst`},
+		"fail/unknown-setting":    {`"on_eror": "deny"`, `unknown option: "on_eror": want on_error`},
+		"fail/unknown-redis":      {`"redis": {"pasword": "x"}`, `unknown option: "pasword": want password`},
+		"fail/unknown-tls":        {`"redis": {"address": "a:1", "tls": {"cacert": "x"}}`, `unknown option: "cacert": want cert`},
+		"fail/unknown-response":   {`"response": {"code": 429}`, `unknown option: "code"`},
+		"fail/unknown-zone":       {`"rate_limits": {"z": {"events": 1}}`, `unknown option: "events": want one of match, key, max_events`},
+		"fail/lease":              {`"limits": [{"name": "a", "rate": "1/s", "lease": "50 1s"}]`, `unknown option: "lease"`},
+		"fail/wrong-type":         {`"limits": {"name": "a"}`, `cannot unmarshal object`},
 		"fail/no-limit":           {`"headers": ["off"]`, `no limit: want a rate`},
 		"fail/null-limit":         {`"limits": [null]`, `name: "": want 1 to 128 letters`},
 		"fail/null-zone":          {`"rate_limits": {"z": null}`, `zone z: window: "0s"`},
