@@ -23,6 +23,8 @@ import (
 	"github.com/weirproxy/weir/core/redis"
 )
 
+var _ redis.Runner = (*Client)(nil)
+
 // Client is a redis.Runner.
 type Client struct {
 	pool    *pool    // of the one server there is, nil for a Cluster

@@ -7,8 +7,6 @@ import (
 	"os"
 	"strconv"
 	"time"
-
-	"github.com/weirproxy/weir/core/redis"
 )
 
 // conn is a connection that is ready for commands. One call at a time owns it.
@@ -135,5 +133,3 @@ func failed(c *conn, err error) error {
 
 // late reports whether a deadline was the cause.
 func late(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
-var _ redis.Runner = (*Client)(nil)

@@ -116,5 +116,5 @@ func (p *pool) overdue() error {
 	if p.err != nil {
 		return fmt.Errorf("redis: no connection in time: %w; the last attempt: %v", os.ErrDeadlineExceeded, p.err)
 	}
-	return fmt.Errorf("redis: no connection in time, %d of %d are in use: %w", len(p.open), p.size, os.ErrDeadlineExceeded)
+	return fmt.Errorf("redis: no connection in time, %d of %d are open: %w", len(p.open), p.size, os.ErrDeadlineExceeded)
 }
