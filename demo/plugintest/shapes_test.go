@@ -122,7 +122,7 @@ func fromLabels(t testing.TB, lines string) map[string]any {
 		labels[name] = value
 	}
 	var c configuration
-	if err := parser.Decode(labels, &c, "traefik", "traefik.http"); err != nil {
+	if err := parser.Decode(labels, &c, "traefik", "traefik.http.middlewares"); err != nil {
 		t.Fatal(err)
 	}
 	return c.HTTP.Middlewares["limit"].Plugin["weir"]
