@@ -134,7 +134,7 @@ func readChange(r *http.Request) (change, error) {
 	case http.MethodGet:
 		return func(target, string) error { return nil }, nil
 	case http.MethodDelete:
-		return func(t target, identity string) error { return t.handler.backend.Store.Reset(t.limit, identity) }, nil
+		return func(t target, identity string) error { return t.handler.backend.Reset(t.limit, identity) }, nil
 	case http.MethodPost:
 		var body struct {
 			Block string `json:"block"`

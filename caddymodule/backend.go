@@ -96,7 +96,7 @@ func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 	if err != nil {
 		return b, err
 	}
-	b.Store, b.Breaker = newTimed(shared.Store, b.name), shared.breaker
+	b.Store, b.Breaker, b.Denials = newTimed(shared.Store, b.name), shared.breaker, shared.denials
 	if onError == core.Local {
 		if b.counters, err = b.memory(memoryKey{insteadOf: runner, maxKeys: s.maxKeys()}); err != nil {
 			return b, err
@@ -161,6 +161,7 @@ type sharedStore struct {
 	*redis.Store
 	name    string
 	breaker *core.Breaker
+	denials *core.Denials
 	runner  held
 }
 
@@ -178,6 +179,7 @@ func newSharedStore(name string, options redis.Options, key runnerKey, prefix st
 		return nil, err
 	}
 	s.breaker = core.NewBreaker(s.Probe, announce(name))
+	s.denials = core.NewDenials()
 	return s, nil
 }
 

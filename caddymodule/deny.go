@@ -68,6 +68,16 @@ func (h *Handler) report(r *http.Request, repl *caddy.Replacer, hits []core.Hit,
 	}
 }
 
+// reportDryRuns logs what dry runs would have denied.
+func (h *Handler) reportDryRuns(r *http.Request, hits []core.Hit, d core.Decision) {
+	for i := range hits {
+		if outcomeOf(&hits[i], d) == wouldDeny {
+			h.logger.Info("request would be denied: dry run",
+				zap.Stringer("client", clientAddress(r)), zap.String("limit", hits[i].Limit.Name))
+		}
+	}
+}
+
 const eventExceeded = "rate_limit_exceeded"
 
 func loadEvents(ctx caddy.Context) (*caddyevents.App, error) {

@@ -45,7 +45,8 @@ type Handler struct {
 
 	prefix  string
 	rules   []*rule
-	hits    int // at most, of one request
+	hits    int  // at most, of one request
+	dryRuns bool // whether there are any
 	answer  core.Answer
 	backend *backend
 	tally   tally
@@ -91,6 +92,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.rules = append(h.rules, rule)
 		h.hits += len(rule.limits)
+		h.dryRuns = h.dryRuns || limit.DryRun
 	}
 	if h.backend, err = newBackend(settings, caddy.NewReplacer()); err != nil {
 		return err
@@ -156,6 +158,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	decision := h.backend.Decide(time.Now(), hits)
 	h.tally.count(hits, decision)
+	if h.dryRuns {
+		h.reportDryRuns(r, hits, decision)
+	}
 	h.answer.SetHeaders(w.Header(), hits, decision, rand.Float64())
 	setPlaceholders(repl, w.Header(), hits, decision)
 	if !decision.Allowed {

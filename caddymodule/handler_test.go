@@ -164,7 +164,9 @@ LISTEN {
 }`)
 	equal(t, "statuses", s.statuses(3, "/"), "200 200 200")
 	equal(t, "headers", s.get("/").Header.Get("RateLimit"), "")
-	logLines()
+	if got := logLines("request would be denied: dry run", `"limit":"default"`, `"client":"127.0.0.1"`); len(got) != 3 {
+		t.Errorf("logged %q", got)
+	}
 }
 
 func TestTrustedProxies(t *testing.T) {

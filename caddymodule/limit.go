@@ -176,8 +176,8 @@ func parseCost(s string) (cost, error) {
 	return cost{fixed: n}, nil
 }
 
-// of is the cost of one request. What a client may have written there is not
-// believed to be free, nor to be a number at all.
+// of is the cost of one request: 1 where the text does not come out as a number,
+// or as a negative one, which would give quota away.
 func (c cost) of(repl *caddy.Replacer) int64 {
 	if c.text == "" {
 		return c.fixed

@@ -159,3 +159,68 @@ func exitCode(err error) int {
 	}
 	return -1
 }
+
+// TestCaddyAndTraefikKeys: a limit that says the same in both proxies counts with
+// the same keys.
+func TestCaddyAndTraefikKeys(t *testing.T) {
+	redis := redistest.Start(t)
+	site := Site(t)
+	keys := []struct{ name, traefik, caddy string }{
+		{"address", "ip", "{client_ip}"},
+		{"header", "header:X-Api-Key", "{header.X-Api-Key}"},
+		{"missing", "header:X-None", "{header.X-None}"},
+		{"cookie", "cookie:session", "{cookie.session}"},
+		{"query", "query:user", "{query.user}"},
+		{"host", "host", "{host}"},
+		{"path", "path", "{path}"},
+		{"method", "method", "{method}"},
+		{"both", "header:X-Api-Key+path", "{header.X-Api-Key}+{path}"},
+		{"all", "global", "global"},
+	}
+	var yaml, caddyfile strings.Builder
+	for _, key := range keys {
+		fmt.Fprintf(&yaml, "            - {name: %s, key: %q, rate: 10/1h}\n", key.name, key.traefik)
+		fmt.Fprintf(&caddyfile, "\t\tlimit %s {\n\t\t\tkey %s\n\t\t\trate 10/1h\n\t\t}\n", key.name, key.caddy)
+	}
+	traefik := Traefik(t, fmt.Sprintf(`
+http:
+  routers:
+    all: {rule: "PathPrefix(%[1]s/%[1]s)", middlewares: [limit], service: site}
+  middlewares:
+    limit:
+      plugin:
+        weir:
+          redis: {address: %q}
+          timeout: 5s
+          limits:
+%s
+  services:
+    site: {loadBalancer: {servers: [{url: %q}]}}
+`, "`", redis.Addr(), &yaml, site))
+	caddy := Caddy(t, fmt.Sprintf("{\n\tadmin {$WEIR_ADMIN}\n}\nhttp://{$WEIR_LISTEN} {\n\tweir {\n\t\tredis %s\n\t\ttimeout 5s\n%s\t}\n\trespond ok\n}\n", redis.Addr(), &caddyfile))
+	for _, url := range []string{traefik.URL, caddy.URL} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", url+"/page?user=bob", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Api-Key", "secret")
+		r.AddCookie(&http.Cookie{Name: "session", Value: "s1"})
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+	}
+	stored := strings.Fields(redis.MustDo("KEYS", "weir:*"))
+	for _, key := range keys {
+		var own []string
+		for _, k := range stored {
+			if strings.HasPrefix(k, "weir:{"+key.name+":") {
+				own = append(own, k)
+			}
+		}
+		if len(own) != 1 {
+			t.Errorf("key %s: counted as %q", key.name, own)
+		}
+	}
+}
