@@ -78,6 +78,9 @@ func TestManifest(t *testing.T) {
 	if manifest.Import != checkout.Module && !strings.HasPrefix(manifest.Import, checkout.Module+"/") {
 		t.Errorf("import: %s is not in %s", manifest.Import, checkout.Module)
 	}
+	if _, err := os.Stat(filepath.Join(root(t), manifest.IconPath)); manifest.IconPath == "" || err != nil {
+		t.Errorf("iconPath: %q is not in the repository", manifest.IconPath)
+	}
 	if manifest.UseUnsafe {
 		t.Error("useUnsafe asks operators for a consent that the plugin does not need")
 	}

@@ -41,6 +41,13 @@ func TestRedisTLS(t *testing.T) {
 		files := server.Files
 		counted(t, p, map[string]any{"address": "rediss://" + server.Addr(), "tls": map[string]any{"ca": files.CA, "cert": files.Cert, "key": files.Key}})
 		counted(t, p, map[string]any{"address": server.Addr(), "tls": map[string]any{"ca": "file:" + files.CA, "cert": content(t, files.Cert), "key": "file:" + files.Key}})
+		// Other settings are other connections.
+		refused := middleware(t, p, map[string]any{"rate": "2/1h", "onError": "deny", "timeout": "1s", "redis": map[string]any{
+			"address": server.Addr(), "tls": map[string]any{"ca": files.CA, "cert": files.Cert, "key": files.Key, "serverName": "elsewhere.example"},
+		}})
+		if answer := send(refused, get("/")()); answer.Code != http.StatusServiceUnavailable {
+			t.Errorf("a server of another name: got %d", answer.Code)
+		}
 		if n := server.MustDo("DBSIZE"); n != "1" {
 			t.Errorf("%s keys, want 1", n)
 		}

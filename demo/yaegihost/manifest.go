@@ -20,6 +20,7 @@ type Manifest struct {
 	Import      string         `yaml:"import"`
 	BasePkg     string         `yaml:"basePkg"`
 	Summary     string         `yaml:"summary"`
+	IconPath    string         `yaml:"iconPath"`
 	UseUnsafe   bool           `yaml:"useUnsafe"`
 	TestData    map[string]any `yaml:"testData"`
 }
