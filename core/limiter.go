@@ -41,6 +41,10 @@ type Limiter struct {
 	// the memory of this process.
 	Breaker *Breaker
 
+	// Denials spares the store what is certain to be denied. It is nil where the
+	// store is as near as Denials would be.
+	Denials *Denials
+
 	// Fallback keeps the counters while Store is lost and OnError is Local.
 	Fallback Store
 
@@ -87,10 +91,25 @@ func (l *Limiter) Decide(now time.Time, hits []Hit) Decision {
 	return Summarize(hits)
 }
 
+// Reset makes the identity whole again in the store. This process lets it
+// through at once, others within a second.
+func (l *Limiter) Reset(limit *Limit, identity string) error {
+	err := l.Store.Reset(limit, identity)
+	if l.Denials != nil {
+		forget(l.Denials, limit, identity)
+	}
+	return err
+}
+
 // decideGuarded asks a store that can be lost.
 func decideGuarded(l *Limiter, now time.Time, hits []Hit) Decision {
 	if l.Breaker.open.Load() {
 		return decideAlone(l, now, hits)
+	}
+	if l.Denials != nil && l.Denials.some.Load() {
+		if d, found := denyEarly(l.Denials, now, hits); found {
+			return d
+		}
 	}
 	if err := l.Store.Take(now, hits); err != nil {
 		l.Breaker.Failed(err)
@@ -99,7 +118,26 @@ func decideGuarded(l *Limiter, now time.Time, hits []Hit) Decision {
 	if l.Breaker.failures.Load() != 0 {
 		l.Breaker.Succeeded()
 	}
-	return Summarize(hits)
+	d := Summarize(hits)
+	if !d.Allowed && l.Denials != nil {
+		remember(l.Denials, now, hits)
+	}
+	return d
+}
+
+// denyEarly denies what the store denied a moment ago. Of the other hits nothing
+// is known.
+func denyEarly(denials *Denials, now time.Time, hits []Hit) (Decision, bool) {
+	i := known(denials, now, hits)
+	if i < 0 {
+		return Decision{}, false
+	}
+	for j := range hits {
+		if j != i {
+			hits[j].Result = Result{Allowed: true}
+		}
+	}
+	return Decision{Hit: i, RetryAfter: hits[i].Result.RetryAfter}, true
 }
 
 // decideAlone does without the store.

@@ -45,7 +45,7 @@ func newHandler(ctx context.Context, next http.Handler, config *Config, name str
 		trusted:   s.trusted,
 		forwarded: s.forwarded,
 		rules:     s.rules,
-		limiter:   &core.Limiter{Store: store.store, Breaker: store.breaker, Fallback: store.fallback, OnError: s.onError},
+		limiter:   &core.Limiter{Store: store.store, Breaker: store.breaker, Denials: store.denials, Fallback: store.fallback, OnError: s.onError},
 	}
 	for i := range s.rules {
 		r := &s.rules[i]

@@ -20,8 +20,9 @@ type shared struct {
 	// where says where the counters are, for the log.
 	where string
 
-	// breaker and fallback are nil where the store is memory.
+	// breaker, denials and fallback are nil where the store is memory.
 	breaker  *core.Breaker
+	denials  *core.Denials
 	fallback core.Store
 
 	close func()
@@ -60,7 +61,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		fallback := memory.New(maxKeys)
 		name := "Redis at " + strings.Join(target.Addresses, ", ")
 		breaker := core.NewBreaker(store.Probe, func(event core.Event, err error) { logStore(name, event, err) })
-		return &shared{store: store, where: "in " + name, breaker: breaker, fallback: fallback, close: func() {
+		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), fallback: fallback, close: func() {
 			breaker.Close()
 			_ = runner.Close()
 			_ = fallback.Close()
