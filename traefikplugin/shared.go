@@ -3,6 +3,7 @@ package traefikplugin
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ func shareMemory(ctx context.Context, maxKeys int) (*shared, error) {
 
 // shareRedis returns the connections to a Redis, which are not made yet.
 func shareRedis(ctx context.Context, options redis.Options, prefix string, timeout time.Duration, maxKeys int) (*shared, error) {
-	settings, err := json.Marshal(options)
+	settings, err := fingerprint(options)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +47,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 	if err != nil {
 		return nil, err
 	}
-	// The hash keeps passwords out of the registry's keys.
-	key := "redis " + core.HashIdentity(string(settings)) + " " + prefix + " " + timeout.String() + " " + strconv.Itoa(maxKeys)
+	key := "redis " + settings + " " + prefix + " " + timeout.String() + " " + strconv.Itoa(maxKeys)
 	return one.acquire(ctx, key, func() (*shared, error) {
 		runner, err := resp.New(options)
 		if err != nil {
@@ -67,6 +67,25 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 			_ = fallback.Close()
 		}}, nil
 	})
+}
+
+// fingerprint tells options apart, the content of the files that they name
+// included: a certificate that was renewed makes other connections. It is a hash,
+// so that no password is in the registry's keys.
+func fingerprint(options redis.Options) (string, error) {
+	text, err := json.Marshal(options)
+	if err != nil {
+		return "", err
+	}
+	if t := options.TLS; t != nil {
+		for _, path := range []string{t.CA, t.Cert, t.Key} {
+			// What is not there is told by who needs it.
+			if content, err := os.ReadFile(path); err == nil {
+				text = append(text, content...)
+			}
+		}
+	}
+	return core.HashIdentity(string(text)), nil
 }
 
 // announce logs a line, once for all routers and reloads that would.
