@@ -1,0 +1,21 @@
+package traefikplugin
+
+import (
+	"testing"
+
+	"github.com/weirproxy/weir/core"
+)
+
+// The short way to an identity leads where the long one does.
+func TestPeerIdentity(t *testing.T) {
+	for _, peer := range []string{
+		"203.0.113.7:4711", "203.0.113.7", "[2001:db8::1]:80", "2001:db8::1", "[::ffff:203.0.113.7]:80", "[fe80::1%eth0]:80", "@", "",
+	} {
+		for _, v4 := range []int{0, 24} {
+			r := &rule{key: key{v4: v4, v6: 64}}
+			if got, want := peerIdentity(r, peer), core.AddressIdentity(core.ParseHost(peer), v4, 64); got != want {
+				t.Errorf("%q by /%d: got %s, want %s", peer, v4, got, want)
+			}
+		}
+	}
+}
