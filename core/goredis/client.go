@@ -20,6 +20,7 @@ import (
 type Client struct {
 	driver  driver.UniversalClient
 	cluster *driver.ClusterClient // nil unless it is one
+	batcher *batcher              // nil for a Cluster
 	target  *redis.Target
 
 	// life ends with the client, and with it whatever is being dialled.
@@ -47,8 +48,10 @@ func New(o redis.Options) (*Client, error) {
 		c.driver = c.cluster
 	case redis.Sentinels:
 		c.driver = driver.NewFailoverClient(c.failoverOptions())
+		c.batcher = &batcher{driver: c.driver}
 	default:
 		c.driver = driver.NewClient(c.singleOptions())
+		c.batcher = &batcher{driver: c.driver}
 	}
 	return c, nil
 }
@@ -61,13 +64,18 @@ func New(o redis.Options) (*Client, error) {
 func (c *Client) Run(deadline time.Time, script *redis.Script, keys, args []string) (string, error) {
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
+	process := c.driver.Process
+	if c.batcher != nil {
+		process = c.batcher.process
+	}
 	for pause := firstPause; ; pause *= 2 {
-		reply, err := c.eval(ctx, script, keys, args)
+		reply, err := eval(ctx, process, script, keys, args)
 		if !driver.IsReadOnlyError(err) {
 			return reply, c.translate(err)
 		}
-		// go-redis has dropped the connection and looks the master up again when
-		// it dials.
+		// go-redis drops such a connection and looks the master up again when it
+		// dials, unless the command was one of several.
+		process = c.driver.Process
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -78,7 +86,7 @@ func (c *Client) Run(deadline time.Time, script *redis.Script, keys, args []stri
 	}
 }
 
-func (c *Client) eval(ctx context.Context, script *redis.Script, keys, args []string) (string, error) {
+func eval(ctx context.Context, process driver.ProcessHook, script *redis.Script, keys, args []string) (string, error) {
 	command := make([]any, 0, 3+len(keys)+len(args))
 	command = append(command, "evalsha", script.SHA, strconv.Itoa(len(keys)))
 	for _, key := range keys {
@@ -87,17 +95,19 @@ func (c *Client) eval(ctx context.Context, script *redis.Script, keys, args []st
 	for _, arg := range args {
 		command = append(command, arg)
 	}
-	reply, err := c.send(ctx, command)
+	reply, err := send(ctx, process, command)
 	if driver.HasErrorPrefix(err, "NOSCRIPT") {
 		command[0], command[1] = "eval", script.Source
-		reply, err = c.send(ctx, command)
+		reply, err = send(ctx, process, command)
 	}
 	return reply, err
 }
 
-func (c *Client) send(ctx context.Context, command []any) (string, error) {
+func send(ctx context.Context, process driver.ProcessHook, command []any) (string, error) {
 	cmd := once{driver.NewCmd(ctx, command...)}
-	_ = c.driver.Process(ctx, cmd)
+	if err := process(ctx, cmd); err != nil {
+		return "", err
+	}
 	return cmd.Text()
 }
 

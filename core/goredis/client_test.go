@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -451,5 +452,42 @@ func TestSilence(t *testing.T) {
 	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil || out.Len() > 0 {
 		t.Errorf("%v, and on standard error: %s", err, out.String())
+	}
+}
+
+// Concurrent runs share round trips, and each gets its own answer.
+func TestTogether(t *testing.T) {
+	s := redistest.Start(t)
+	c := newClient(t, redis.Options{Addresses: []string{s.Addr()}})
+	run(t, c, echo, []string{"k"}, "x")
+	s.Pause()
+	const n = 200
+	var wg sync.WaitGroup
+	for i := 0; i < n; i++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			script, want := echo, strconv.Itoa(i)+"k"
+			if i%10 == 0 {
+				script, want = broken, ""
+			}
+			got, err := c.Run(time.Now().Add(soon), script, []string{"k"}, []string{strconv.Itoa(i)})
+			if _, answered := err.(redis.ServerError); got != want || answered != (want == "") {
+				t.Errorf("%d: %q, %v", i, got, err)
+			}
+		}()
+	}
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		// One that cannot wait does not keep the others from being answered.
+		if _, err := c.Run(time.Now().Add(20*time.Millisecond), echo, []string{"k"}, []string{"x"}); err == nil {
+			t.Error("a server that hangs answered")
+		}
+		s.Resume()
+	}()
+	wg.Wait()
+	if clients := s.MustDo("CLIENT", "LIST", "TYPE", "NORMAL"); strings.Count(clients, "id=") > 3 {
+		t.Errorf("more than two connections for commands that share: %s", clients)
 	}
 }
