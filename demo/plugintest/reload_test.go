@@ -11,10 +11,11 @@ import (
 func TestReloadsKeepCounts(t *testing.T) {
 	bothWays(t, func(t *testing.T, p plugin) {
 		const routers, perReload = 5, 2
-		ctx, end := context.WithCancel(t.Context())
+		end := context.CancelFunc(func() {})
 		came := 0
 		for range 20 {
 			end()
+			var ctx context.Context
 			ctx, end = context.WithCancel(t.Context())
 			for router := range routers {
 				handler, err := p.New(ctx, reached, t.Name(), map[string]any{"rate": "100/1h"})
