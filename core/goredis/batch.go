@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// places is how many round trips to a server are under way at most. With
-	// two, one is answered while the other is gathered.
-	places = 2
+	// places is how many round trips are under way at most. Fewer share more,
+	// and let a command wait for longer where the server is far away.
+	places = 4
 
 	// batchSize bounds a round trip's commands, so that none waits for many.
 	batchSize = 64
