@@ -55,7 +55,9 @@ func ParseHeaders(names []string) (Headers, error) {
 
 // Set adds the fields that tell of a decision. RateLimit-Policy lists every
 // limit that was asked, RateLimit the one that the decision reports. A dry run
-// stays unmentioned.
+// stays unmentioned. What another limiter in front of this one has told stays:
+// the fields are lists, but for X-RateLimit-*, which tell of whichever has less
+// left.
 func (h Headers) Set(header http.Header, hits []Hit, d Decision) { setFields(h, header, hits, d.Hit) }
 
 func setFields(h Headers, header http.Header, hits []Hit, reported int) {
@@ -68,8 +70,8 @@ func setFields(h Headers, header http.Header, hits []Hit, reported int) {
 		if len(hits) > 1 {
 			policy = policies(hits)
 		}
-		header[headerPolicy] = []string{policy}
-		header[headerRateLimit] = []string{hit.Limit.remaining + strconv.FormatInt(hit.Result.Remaining, 10) + refill(hit.Result.Refill)}
+		header[headerPolicy] = append(header[headerPolicy], policy)
+		header[headerRateLimit] = append(header[headerRateLimit], hit.Limit.remaining+strconv.FormatInt(hit.Result.Remaining, 10)+refill(hit.Result.Refill))
 	}
 	if h.XRateLimit {
 		setLegacyFields(header, hit)
@@ -77,6 +79,9 @@ func setFields(h Headers, header http.Header, hits []Hit, reported int) {
 }
 
 func setLegacyFields(header http.Header, hit *Hit) {
+	if told, err := strconv.ParseInt(header.Get(headerXRemaining), 10, 64); err == nil && told <= hit.Result.Remaining {
+		return
+	}
 	header[headerXLimit] = []string{strconv.FormatInt(hit.Limit.Quota().Count, 10)}
 	header[headerXRemaining] = []string{strconv.FormatInt(hit.Result.Remaining, 10)}
 	header[headerXReset] = []string{strconv.FormatInt(seconds(hit.Result.Refill), 10)}

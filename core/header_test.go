@@ -300,3 +300,24 @@ func TestAnswerMistakes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTwoLimitersInARow(t *testing.T) {
+	header := http.Header{}
+	h := core.Headers{RateLimit: true, XRateLimit: true}
+	for _, x := range []struct {
+		name      string
+		remaining int64
+	}{{"outer", 4}, {"inner", 7}, {"last", 2}} {
+		hits := []core.Hit{{Limit: one(t, x.name, "10/1m", ""), Result: core.Result{Allowed: true, Remaining: x.remaining, Refill: time.Second}}}
+		h.Set(header, hits, core.Summarize(hits))
+	}
+	for name, want := range map[string]string{
+		"RateLimit":             `"outer";r=4;t=1, "inner";r=7;t=1, "last";r=2;t=1`,
+		"RateLimit-Policy":      `"outer";q=10;w=60, "inner";q=10;w=60, "last";q=10;w=60`,
+		"X-RateLimit-Remaining": "2",
+	} {
+		if got := strings.Join(header.Values(name), ", "); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
