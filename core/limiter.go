@@ -107,10 +107,20 @@ func decideGuarded(l *Limiter, now time.Time, hits []Hit) Decision {
 		return decideAlone(l, now, hits)
 	}
 	if l.Denials != nil && l.Denials.some.Load() {
-		if d, found := denyEarly(l.Denials, now, hits); found {
-			return d
-		}
+		return decideFlooded(l, now, hits)
 	}
+	return decideStored(l, now, hits)
+}
+
+// decideFlooded asks the store unless it denied the same a moment ago.
+func decideFlooded(l *Limiter, now time.Time, hits []Hit) Decision {
+	if d, found := denyEarly(l.Denials, now, hits); found {
+		return d
+	}
+	return decideStored(l, now, hits)
+}
+
+func decideStored(l *Limiter, now time.Time, hits []Hit) Decision {
 	if err := l.Store.Take(now, hits); err != nil {
 		l.Breaker.Failed(err)
 		return decideAlone(l, now, hits)

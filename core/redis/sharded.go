@@ -14,7 +14,7 @@ func (s *Store) takeSharded(deadline time.Time, hits []core.Hit) error {
 	mode := "take"
 	for i := range hits {
 		h := &hits[i]
-		if err := s.ask(deadline, mode, hits[i:i+1]); err != nil {
+		if err := ask(s, deadline, mode, hits[i:i+1]); err != nil {
 			s.giveBack(hits[:i])
 			return err
 		}

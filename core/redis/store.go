@@ -57,7 +57,7 @@ func (s *Store) Take(now time.Time, hits []core.Hit) error {
 	if len(hits) > 1 && s.runner.Sharded() {
 		return s.takeSharded(deadline, hits)
 	}
-	return s.ask(deadline, "take", hits)
+	return ask(s, deadline, "take", hits)
 }
 
 // Peek implements core.Store.
@@ -65,35 +65,52 @@ func (s *Store) Peek(now time.Time, hits []core.Hit) error {
 	deadline := now.Add(s.timeout)
 	if s.runner.Sharded() {
 		for i := range hits {
-			if err := s.ask(deadline, "peek", hits[i:i+1]); err != nil {
+			if err := ask(s, deadline, "peek", hits[i:i+1]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return s.ask(deadline, "peek", hits)
+	return ask(s, deadline, "peek", hits)
 }
 
 // ask runs takeScript for hits that one script call may touch together.
-func (s *Store) ask(deadline time.Time, mode string, hits []core.Hit) error {
-	keys := make([]string, len(hits))
-	args := make([]string, len(hits), len(hits)+2)
-	for i := range hits {
-		h := &hits[i]
-		keys[i] = core.Key(h.Limit, h.Identity)
-		args[i] = core.Parameters(h.Limit, h.Cost)
+func ask(s *Store, deadline time.Time, mode string, hits []core.Hit) error {
+	var keys, args []string
+	if len(hits) == 1 {
+		h := &hits[0]
+		keys = []string{core.Key(h.Limit, h.Identity)}
+		args = []string{core.Parameters(h.Limit, h.Cost)}
+	} else {
+		keys, args = command(hits)
 	}
-	switch {
-	case s.clock != nil:
-		args = append(args, mode, strconv.FormatInt(s.clock(), 10))
-	case mode != "take":
-		args = append(args, mode)
+	if mode != "take" || s.clock != nil {
+		args = withMode(s, args, mode)
 	}
 	reply, err := s.runner.Run(deadline, takeScript, keys, args)
 	if err != nil {
 		return err
 	}
 	return read(reply, mode == "take", hits)
+}
+
+// command is what takeScript is told of several hits.
+func command(hits []core.Hit) (keys, args []string) {
+	for i := range hits {
+		h := &hits[i]
+		keys = append(keys, core.Key(h.Limit, h.Identity))
+		args = append(args, core.Parameters(h.Limit, h.Cost))
+	}
+	return keys, args
+}
+
+// withMode adds what says otherwise than to take, by the server's clock.
+func withMode(s *Store, args []string, mode string) []string {
+	args = append(args, mode)
+	if s.clock != nil {
+		args = append(args, strconv.FormatInt(s.clock(), 10))
+	}
+	return args
 }
 
 // Refund implements core.Store.
@@ -155,40 +172,60 @@ func read(reply string, take bool, hits []core.Hit) error {
 	if err != nil {
 		return badReply(reply)
 	}
-	all := take
-	for i := range hits {
-		all = all && (fields[1+4*i] == "1" || hits[i].Limit.DryRun)
+	if len(hits) > 1 && take {
+		take = allAllow(fields, hits)
 	}
 	for i := range hits {
-		h := &hits[i]
-		state, ok := readState(h.Limit.Algorithm, fields[1+4*i:5+4*i])
-		if !ok {
+		if !readHit(&hits[i], now, take, fields[1+4*i:]) {
 			return badReply(reply)
 		}
-		allowed := fields[1+4*i] == "1"
-		core.Describe(h.Limit, &state, now, h.Cost, allowed, all && allowed && h.Cost > 0, &h.Result)
 	}
 	return nil
 }
 
-func readState(algorithm core.Algorithm, fields []string) (core.State, bool) {
-	a, errA := strconv.ParseInt(fields[1], 10, 64)
-	c, errC := strconv.ParseInt(fields[3], 10, 64)
-	if errA != nil || errC != nil {
-		return core.State{}, false
+// allAllow reports whether the script charged the hits that it allowed.
+func allAllow(fields []string, hits []core.Hit) bool {
+	for i := range hits {
+		if fields[1+4*i] != "1" && !hits[i].Limit.DryRun {
+			return false
+		}
 	}
+	return true
+}
+
+// readHit reads the four numbers of one hit. charge is whether an allowed one
+// was charged.
+func readHit(h *core.Hit, now int64, charge bool, fields []string) bool {
+	at, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return false
+	}
+	state := core.State{At: at}
+	allowed := fields[0] == "1"
 	if fields[0] == "2" {
-		return core.State{Blocked: a}, true
+		state.Blocked = at
+	} else if h.Limit.Algorithm >= core.TokenBucket {
+		state.Debt, err = strconv.ParseFloat(fields[2], 64)
+	} else {
+		err = readWindow(h, &state, fields)
 	}
-	if algorithm.Waits() {
-		debt, err := strconv.ParseFloat(fields[2], 64)
-		return core.State{At: a, Debt: debt}, err == nil
+	core.Describe(h.Limit, &state, now, h.Cost, allowed, charge && allowed && h.Cost > 0, &h.Result)
+	return err == nil
+}
+
+func readWindow(h *core.Hit, state *core.State, fields []string) error {
+	used, err := strconv.ParseInt(fields[2], 10, 64)
+	state.Used = used
+	if fields[3] == "0" || err != nil {
+		return err
 	}
-	b, err := strconv.ParseInt(fields[2], 10, 64)
-	if algorithm == core.SlidingLog {
-		return core.State{At: a, Used: b, Leaves: c}, err == nil
+	n, err := strconv.ParseInt(fields[3], 10, 64)
+	if h.Limit.Algorithm == core.SlidingLog {
+		state.Leaves = n
+	} else {
+		state.Previous = n
 	}
-	return core.State{At: a, Used: b, Previous: c}, err == nil
+	return err
 }
 
 // badReply is an answer that the script never gives: something else answered.
