@@ -165,6 +165,12 @@ func (s *caddyServer) do(method, path string, header ...string) *answer {
 		request.Header.Add(header[i], header[i+1])
 	}
 	response, err := http.DefaultTransport.RoundTrip(request)
+	// The listener that a reload replaces takes connections down with it that
+	// wait there, for a moment after the reload is over.
+	for try := 0; err != nil && try < 10; try++ {
+		time.Sleep(10 * time.Millisecond)
+		response, err = http.DefaultTransport.RoundTrip(request)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -51,6 +51,9 @@ LISTEN {
 	}
 	respond ok
 }`)
+	emitted.Lock()
+	emitted.data = nil
+	emitted.Unlock()
 	equal(t, "statuses", s.statuses(2, "/"), "200 429")
 	emitted.Lock()
 	defer emitted.Unlock()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/weirproxy/weir/core/redistest"
 )
@@ -117,6 +118,16 @@ func TestCaddyReload(t *testing.T) {
 	stop.Store(true)
 	all.Wait()
 	client.CloseIdleConnections()
+	// The admin API's own listener was replaced, too.
+	for good := 0; good < 5; good++ {
+		answer, err := http.Get(caddy.AdminURL + "/config/")
+		if err != nil {
+			good = 0
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		answer.Body.Close()
+	}
 
 	var remaining int64
 	fields := strings.Fields(lastLine(weir(t, caddy, "peek", "stays", "127.0.0.1")))
