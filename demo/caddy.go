@@ -31,13 +31,51 @@ const caddyfile = `{
 }
 http://%[2]s {
 	bind 127.0.0.1
+	# The page behind one proxy calls the other; denials too must be readable.
+	header Access-Control-Allow-Origin *
+	header Access-Control-Expose-Headers "RateLimit, RateLimit-Policy, Retry-After"
 	weir {
 		limit demo-api {
 			match {
-				path /api/*
+				path /api/hello
 			}
 			key {client_ip}
 			rate 3/10s
+		}
+		limit demo-sliding-window {
+			match {
+				path /api/try/sliding-window
+			}
+			rate 3/10s
+			algorithm sliding-window
+		}
+		limit demo-sliding-log {
+			match {
+				path /api/try/sliding-log
+			}
+			rate 3/10s
+			algorithm sliding-log
+		}
+		limit demo-fixed-window {
+			match {
+				path /api/try/fixed-window
+			}
+			rate 3/10s
+			algorithm fixed-window
+		}
+		limit demo-token-bucket {
+			match {
+				path /api/try/token-bucket
+			}
+			rate 3/10s
+			algorithm token-bucket
+		}
+		limit demo-leaky-bucket {
+			match {
+				path /api/try/leaky-bucket
+			}
+			rate 3/10s
+			algorithm leaky-bucket
 		}
 	}
 	reverse_proxy %[4]s {

@@ -70,7 +70,10 @@ func (d *demo) startAll(ctx context.Context, root string, o options) error {
 		}
 		d.redisName = redis + ", embedded"
 	}
-	siteAddress, err := d.serve("127.0.0.1:0", site.Handler())
+	siteAddress, err := d.serve("127.0.0.1:0", site.Handler(
+		site.Proxy{Name: "traefik", URL: "http://" + traefik},
+		site.Proxy{Name: "caddy", URL: "http://" + caddy},
+	))
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -19,9 +21,29 @@ const pluginOptions = `
 redis: {address: %q}
 limits:
   - name: demo-api
-    match: {paths: ["/api/*"]}
+    match: {paths: ["/api/hello"]}
     key: ip
     rate: 3/10s
+  - name: demo-sliding-window
+    match: {paths: ["/api/try/sliding-window"]}
+    rate: 3/10s
+    algorithm: sliding-window
+  - name: demo-sliding-log
+    match: {paths: ["/api/try/sliding-log"]}
+    rate: 3/10s
+    algorithm: sliding-log
+  - name: demo-fixed-window
+    match: {paths: ["/api/try/fixed-window"]}
+    rate: 3/10s
+    algorithm: fixed-window
+  - name: demo-token-bucket
+    match: {paths: ["/api/try/token-bucket"]}
+    rate: 3/10s
+    algorithm: token-bucket
+  - name: demo-leaky-bucket
+    match: {paths: ["/api/try/leaky-bucket"]}
+    rate: 3/10s
+    algorithm: leaky-bucket
 `
 
 // startPlugin serves the site through the plugin in this process.
@@ -43,11 +65,23 @@ func (d *demo) startPlugin(ctx context.Context, root, address, siteAddress, redi
 	if err != nil {
 		return fmt.Errorf("configure the plugin: %w", err)
 	}
-	if _, err := d.serve(address, limited); err != nil {
+	if _, err := d.serve(address, shared(limited)); err != nil {
 		return err
 	}
 	d.traefikName, d.traefikURL = "Traefik's plugin", "http://"+address
 	return nil
+}
+
+// exposed are the headers that the page reads behind the other proxy.
+const exposed = "RateLimit, RateLimit-Policy, Retry-After"
+
+// shared lets the page behind the other proxy read the answers, denials too.
+func shared(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Expose-Headers", exposed)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // startTraefik serves the site through a real Traefik with the plugin.
@@ -79,9 +113,13 @@ func traefikConfiguration(siteAddress, redis string) (string, error) {
 	type table = map[string]any
 	configuration, err := yaml.Marshal(table{"http": table{
 		"routers": table{"site": table{
-			"rule": "PathPrefix(`/`)", "service": "site", "middlewares": []string{"limit", "name"},
+			"rule": "PathPrefix(`/`)", "service": "site", "middlewares": []string{"shared", "limit", "name"},
 		}},
 		"middlewares": table{
+			"shared": table{"headers": table{
+				"accessControlAllowOriginList": []string{"*"},
+				"accessControlExposeHeaders":   strings.Split(exposed, ", "),
+			}},
 			"limit": table{"plugin": table{"weir": options}},
 			"name":  table{"headers": table{"customRequestHeaders": table{site.ProxyHeader: "traefik"}}},
 		},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,9 +18,18 @@ import (
 
 func main() {
 	listen := flag.String("listen", ":8000", "address to serve at")
+	var proxies []site.Proxy
+	flag.Func("proxy", "`name=URL` of a proxy that serves the site; may be given several times", func(text string) error {
+		name, url, found := strings.Cut(text, "=")
+		if !found {
+			return errors.New("want name=URL, such as caddy=http://localhost:8081")
+		}
+		proxies = append(proxies, site.Proxy{Name: name, URL: strings.TrimSuffix(url, "/")})
+		return nil
+	})
 	flag.Parse()
 
-	server := &http.Server{Addr: *listen, Handler: site.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Addr: *listen, Handler: site.Handler(proxies...), ReadHeaderTimeout: 5 * time.Second}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
