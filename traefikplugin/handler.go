@@ -38,48 +38,66 @@ type handler struct {
 // answer.
 const statusClientGone = 499
 
+// ServeHTTP has only what every request needs: interpreted, a call costs by all
+// that its body says, done or not.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var hits []core.Hit
 	if h.simple != nil {
-		hits = []core.Hit{{Limit: h.simple.limits[0], Identity: peerIdentity(h.simple, r.RemoteAddr), Cost: h.simple.cost}}
+		hits = simpleHit(h.simple, r.RemoteAddr)
 	} else if hits = hitsOf(h, r); len(hits) == 0 {
 		h.next.ServeHTTP(w, r)
 		return
 	}
 	decision := h.limiter.Decide(time.Now(), hits)
+	if !decision.Allowed || decision.Delay > 0 || h.dryRuns {
+		if !mayGoOn(h, w, r, hits, decision) {
+			return
+		}
+	}
+	h.answer.SetHeaders(w.Header(), hits, decision, 0)
+	h.next.ServeHTTP(w, r)
+}
+
+// mayGoOn denies the request, or holds it back, and logs what there is to log.
+func mayGoOn(h *handler, w http.ResponseWriter, r *http.Request, hits []core.Hit, decision core.Decision) bool {
 	if h.dryRuns {
 		logDryRuns(h.name, hits, clientOf(h, r))
 	}
 	if !decision.Allowed {
 		logDenial(h.name, hits, decision, clientOf(h, r))
 		h.answer.Deny(w, hits, decision, rand.Float64())
-		return
+		return false
 	}
-	h.answer.SetHeaders(w.Header(), hits, decision, 0)
 	if decision.Delay > 0 && !core.Wait(r.Context(), decision.Delay) {
 		w.WriteHeader(statusClientGone)
-		return
+		return false
 	}
-	h.next.ServeHTTP(w, r)
+	return true
 }
 
-// simple reports whether hitsOf would do no more than peerIdentity.
+// simple reports whether hitsOf would do no more than simpleHit.
 func simple(h *handler) bool {
 	if len(h.rules) != 1 || len(h.trusted) > 0 || h.forwarded != nil {
 		return false
 	}
 	r := &h.rules[0]
-	return len(r.limits) == 1 && r.key.onlyIP && r.match == nil && len(r.exempt) == 0
+	return len(r.limits) == 1 && r.key.onlyIP && r.key.v4 == 0 && r.match == nil && len(r.exempt) == 0
+}
+
+// simpleHit counts a request by its peer.
+func simpleHit(r *rule, peer string) []core.Hit {
+	return []core.Hit{{Limit: r.limits[0], Identity: peerIdentity(r, peer), Cost: r.cost}}
 }
 
 // peerIdentity is the identity of the address in a host:port. That of an IPv4
-// address is its text.
+// address is its text: seven letters or more before the first colon, where an
+// IPv6 address has a bracket or four digits at most.
 func peerIdentity(r *rule, peer string) string {
-	colon := strings.IndexByte(peer, ':')
-	if r.key.v4 == 0 && colon > 0 && peer[0] <= '9' && peer[0] >= '0' && colon == strings.LastIndexByte(peer, ':') {
-		return peer[:colon]
+	host, _, _ := strings.Cut(peer, ":")
+	if len(host) < 7 || host[0] > '9' {
+		return core.AddressIdentity(core.ParseHost(peer), 0, r.key.v6)
 	}
-	return core.AddressIdentity(core.ParseHost(peer), r.key.v4, r.key.v6)
+	return host
 }
 
 func clientOf(h *handler, r *http.Request) netip.Addr {

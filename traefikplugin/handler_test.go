@@ -11,11 +11,9 @@ func TestPeerIdentity(t *testing.T) {
 	for _, peer := range []string{
 		"203.0.113.7:4711", "203.0.113.7", "[2001:db8::1]:80", "2001:db8::1", "[::ffff:203.0.113.7]:80", "[fe80::1%eth0]:80", "@", "",
 	} {
-		for _, v4 := range []int{0, 24} {
-			r := &rule{key: key{v4: v4, v6: 64}}
-			if got, want := peerIdentity(r, peer), core.AddressIdentity(core.ParseHost(peer), v4, 64); got != want {
-				t.Errorf("%q by /%d: got %s, want %s", peer, v4, got, want)
-			}
+		r := &rule{key: key{v6: 64}}
+		if got, want := peerIdentity(r, peer), core.AddressIdentity(core.ParseHost(peer), 0, 64); got != want {
+			t.Errorf("%q: got %s, want %s", peer, got, want)
 		}
 	}
 }

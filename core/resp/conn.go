@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -56,14 +57,7 @@ func exchange(c *conn, deadline time.Time, command string) (string, int, error) 
 		return "", unsent, failed(c, err)
 	}
 	if n, err := c.net.Write([]byte(command)); err != nil {
-		if n == 0 && !c.secured && late(err) {
-			return "", overdue, failed(c, err)
-		}
-		if n < len(command) {
-			// What has not arrived whole is not run.
-			return "", unsent, failed(c, err)
-		}
-		return "", lost, failed(c, err)
+		return unwritten(c, n < len(command), n == 0, err)
 	}
 	n, err := c.net.Read(c.buffer)
 	if err != nil {
@@ -74,10 +68,28 @@ func exchange(c *conn, deadline time.Time, command string) (string, int, error) 
 	// spares Yaegi the parsing of a number, and a bulk string may hold line ends.
 	if n < tabled {
 		header := short[n]
-		if header != "" && got[:len(header)] == header && got[n-2:] == "\r\n" {
+		if header != "" && strings.HasPrefix(got, header) && strings.HasSuffix(got, "\r\n") {
 			return got[len(header) : n-2], answered, nil
 		}
 	}
+	return exchangeLong(c, got)
+}
+
+// unwritten says what a failed write means: in part, or not at all.
+func unwritten(c *conn, partly, nothing bool, err error) (string, int, error) {
+	switch {
+	case nothing && !c.secured && late(err):
+		return "", overdue, failed(c, err)
+	case partly:
+		// What has not arrived whole is not run.
+		return "", unsent, failed(c, err)
+	}
+	return "", lost, failed(c, err)
+}
+
+// exchangeLong reads a reply that is an error, is long or came in pieces, of
+// which got has been read.
+func exchangeLong(c *conn, got string) (string, int, error) {
 	replies, err := readReplies(c.net, got, 1, maxScriptReply)
 	if err != nil {
 		return "", lost, failed(c, err)
