@@ -9,7 +9,8 @@ import (
 
 const (
 	// breakAfter is how many decisions in a row a store must fail before it is
-	// left alone. One lost connection is no outage.
+	// left alone. One lost connection is no outage, unless a probe fails too:
+	// where a part of the store is lost, other decisions succeed in between.
 	breakAfter = 3
 
 	// probeEvery is the pause between two probes of a store that is left alone:
@@ -21,9 +22,11 @@ const (
 // Breaker keeps decisions away from a store that does not answer, and finds out
 // in the background when it does again. All limiters on one store share one.
 //
-//	closed ── breakAfter failures in a row ──▶ open
-//	   ▲                                         │ every probeEvery
-//	   └──────────── a probe succeeds ───────────┘
+//	closed ── a failure ──▶ suspected ── breakAfter in a row, or a probe fails ──▶ open
+//	   ▲                        │ a probe                                           │
+//	   └────────────────────────┴──────────── succeeds ─────────────────────────────┘
+//
+// From the first failure on it probes every probeEvery.
 type Breaker struct {
 	probe  func() error
 	notify func(Event, error)
@@ -31,18 +34,19 @@ type Breaker struct {
 	open     atomic.Bool
 	failures atomic.Int64
 
-	mu      sync.Mutex
-	probing bool
-	ctx     context.Context
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	mu        sync.Mutex
+	suspected bool // whether watch runs
+	ctx       context.Context
+	cancel    context.CancelFunc
+	done      sync.WaitGroup
 }
 
 // Event is what happened to a store.
 type Event int
 
 const (
-	// StoreFailed: one decision failed, and was made without the store.
+	// StoreFailed: a decision failed, and was made without the store. Until a
+	// probe has found out more, others that do are not told of.
 	StoreFailed Event = iota
 	// StoreLost: decisions are made without the store from now on.
 	StoreLost
@@ -70,39 +74,58 @@ func (b *Breaker) Succeeded() {
 
 // Failed is told of each decision that the store did not make, and why.
 func (b *Breaker) Failed(err error) {
-	if b.failures.Add(1) < breakAfter {
-		b.mu.Lock()
-		if !b.probing {
-			b.notify(StoreFailed, err)
-		}
-		b.mu.Unlock()
-		return
-	}
+	failures := b.failures.Add(1)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.probing || b.ctx.Err() != nil {
+	if b.open.Load() || b.ctx.Err() != nil {
 		return
 	}
-	b.probing = true
+	if failures >= breakAfter {
+		b.lose(err)
+	} else if !b.suspected {
+		b.notify(StoreFailed, err)
+	}
+	if !b.suspected {
+		b.suspected = true
+		b.done.Add(1)
+		go b.watch()
+	}
+}
+
+// lose opens the breaker. mu is held.
+func (b *Breaker) lose(err error) {
 	b.open.Store(true)
 	b.notify(StoreLost, err)
-	b.done.Add(1)
-	go b.watch()
 }
 
 func (b *Breaker) watch() {
 	defer b.done.Done()
 	for Wait(b.ctx, probeEvery) {
-		if b.probe() == nil {
-			b.mu.Lock()
-			b.probing = false
-			b.failures.Store(0)
-			b.open.Store(false)
-			b.notify(StoreBack, nil)
-			b.mu.Unlock()
+		if b.learn(b.probe()) {
 			return
 		}
 	}
+}
+
+// learn draws the conclusion from a probe, and reports whether it ends the
+// suspicion.
+func (b *Breaker) learn(err error) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lost := b.open.Load()
+	if err != nil {
+		if !lost && b.ctx.Err() == nil {
+			b.lose(err)
+		}
+		return false
+	}
+	b.suspected = false
+	b.failures.Store(0)
+	b.open.Store(false)
+	if lost {
+		b.notify(StoreBack, nil)
+	}
+	return true
 }
 
 // Close ends the probes and waits for the one under way.

@@ -7,8 +7,7 @@ import (
 )
 
 const (
-	// denialLife is how long a denial is answered without asking the store: a
-	// reset or a lifted block takes effect everywhere within that time.
+	// denialLife is how long a denial is answered without asking the store.
 	denialLife = time.Second
 
 	// maxDenials is how many denials of one denialLife are remembered. Where
@@ -17,8 +16,9 @@ const (
 )
 
 // Denials remembers who was denied and until when, so that a client that keeps
-// calling does not reach the store. That is exact: a limit that denied a hit
-// denies the same hit until its RetryAfter is over, whatever else is charged.
+// calling does not reach the store. A limit that denied a hit denies the same
+// hit until its RetryAfter is over, whatever else is charged. What makes it
+// allow sooner is seen within denialLife: a refund, a reset, a raised limit.
 //
 // All limiters on one store share one. It holds two times maxDenials entries at
 // most, and needs no end.

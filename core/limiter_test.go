@@ -193,18 +193,16 @@ func TestBreaker(t *testing.T) {
 		store.set(true)
 		decide(true)
 		decide(true)
-		w.expect(t, core.StoreFailed, errStore)
-		w.expect(t, core.StoreFailed, errStore)
 		store.set(false)
 		decide(false)
 	}
+	// One line tells of all that follow, until a probe has found out more.
+	w.expect(t, core.StoreFailed, errStore)
 	// Three are.
 	store.set(true)
 	decide(true)
 	decide(true)
 	decide(true)
-	w.expect(t, core.StoreFailed, errStore)
-	w.expect(t, core.StoreFailed, errStore)
 	w.expect(t, core.StoreLost, errStore)
 	asked := store.times()
 	for i := 0; i < 100; i++ {
@@ -231,7 +229,6 @@ func TestBreaker(t *testing.T) {
 	decide(true)
 	w.expect(t, core.StoreFailed, errStore)
 	decide(true)
-	w.expect(t, core.StoreFailed, errStore)
 	decide(true)
 	w.expect(t, core.StoreLost, errStore)
 	answer = <-w.probes
@@ -249,6 +246,29 @@ func TestBreaker(t *testing.T) {
 	}
 	w.Failed(errStore)
 	w.Close()
+}
+
+// A store that loses a part fails some decisions between others that succeed:
+// the probe's failure tells.
+func TestBreakerInPart(t *testing.T) {
+	store := &scripted{Store: inMemory(t)}
+	w := watch(t)
+	limiter := core.Limiter{Store: store, Breaker: w.Breaker, OnError: core.Allow}
+	l := limit(t, "a", "1000/1m")
+	for i := 0; i < 10; i++ {
+		store.set(i%2 == 0)
+		limiter.Decide(time.Now(), []core.Hit{{Limit: l, Identity: "x", Cost: 1}})
+	}
+	w.expect(t, core.StoreFailed, errStore)
+	if len(w.events) != 0 || w.Open() {
+		t.Error("one in two is lost already")
+	}
+	answer := <-w.probes
+	answer <- errStore
+	w.expect(t, core.StoreLost, errStore)
+	answer = <-w.probes
+	answer <- nil
+	w.expect(t, core.StoreBack, nil)
 }
 
 // Many decisions that fail at once are one outage.

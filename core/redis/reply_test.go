@@ -2,6 +2,7 @@ package redis
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,9 @@ func TestShardedDenial(t *testing.T) {
 		if hits[i].Result.Charged {
 			t.Errorf("hit %d is charged", i)
 		}
+		if want := []int64{10, 0, 10}[i]; hits[i].Result.Remaining != want {
+			t.Errorf("hit %d has %d left, want %d", i, hits[i].Result.Remaining, want)
+		}
 	}
 }
 
@@ -124,6 +128,71 @@ func TestShardedFailure(t *testing.T) {
 	refund.answer("ok", nil)
 	if err := <-done; err != gone {
 		t.Errorf("got %v", err)
+	}
+}
+
+// In a Cluster a probe asks where decisions failed, with keys of its own.
+func TestShardedProbe(t *testing.T) {
+	server := newActor(true)
+	s, err := New(server, "weir", time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := errors.New("the shard is gone")
+	probe := func() <-chan error {
+		done := make(chan error, 1)
+		go func() { done <- s.Probe() }()
+		return done
+	}
+	answer := func(key, reply string, err error) {
+		t.Helper()
+		c := <-server.calls
+		if c.keys[0] != key {
+			t.Errorf("asked for %s, want %s", c.keys[0], key)
+		}
+		c.answer(reply, err)
+	}
+	const fine = "1000 1 1000 1 0"
+	done := probe()
+	answer("weir:{probe:probe}:fw", fine, nil)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	hits := testHits(t, core.TokenBucket, core.SlidingLog)
+	for i := range hits {
+		done = take(t, s, hits[i:i+1])
+		answer(core.Key(hits[i].Limit, "x"), "", gone)
+		if err := <-done; err != gone {
+			t.Errorf("got %v", err)
+		}
+	}
+	done = probe()
+	answer("weir:{a:x}:probe", fine, nil)
+	answer("weir:{b:x}:probe", "", gone)
+	if err := <-done; err != gone {
+		t.Errorf("one of two: %v", err)
+	}
+	done = probe()
+	answer("weir:{a:x}:probe", fine, nil)
+	answer("weir:{b:x}:probe", fine, nil)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	done = probe()
+	answer("weir:{probe:probe}:fw", "OK", nil)
+	if err := <-done; err == nil {
+		t.Error("what is no answer to the script passes for one")
+	}
+}
+
+func TestFailuresAreBounded(t *testing.T) {
+	f := &failures{}
+	for i := 0; i < 100; i++ {
+		f.add(strconv.Itoa(i / 2))
+	}
+	keys := f.list()
+	if len(keys) != maxFailures || keys[0] != "34" || keys[maxFailures-1] != "49" {
+		t.Errorf("got %q", keys)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/weirproxy/weir/core"
 )
 
-// takeSharded is Take where the hits' keys may live on different servers. They
-// are asked in turn. Once one denies, the others are only looked at and those
+// takeSharded is Take where the hits' keys may live on different servers: each
+// has a hash tag of its own, so that they are asked in turn. Once one denies, the others are only looked at and those
 // before it get back what they were charged: for a moment another request may
 // be denied for want of that, none is ever admitted too much.
 func (s *Store) takeSharded(deadline time.Time, hits []core.Hit) error {
@@ -32,7 +32,10 @@ func (s *Store) giveBack(hits []core.Hit) {
 	for i := range hits {
 		if h := &hits[i]; h.Result.Charged {
 			charged = append(charged, *h)
+			// Full and Refill stay as charged: too long, if anything.
 			h.Result.Charged = false
+			h.Result.Remaining += h.Cost
+			h.Result.Delay = 0
 		}
 	}
 	if len(charged) == 0 {

@@ -20,11 +20,12 @@ const DefaultTimeout = 100 * time.Millisecond
 
 // Store is a core.Store in Redis.
 type Store struct {
-	runner  Runner
-	timeout time.Duration
-	probe   *core.Limit
-	clock   func() int64
-	refunds *atomic.Int64
+	runner   Runner
+	timeout  time.Duration
+	probe    *core.Limit
+	clock    func() int64
+	refunds  *atomic.Int64
+	failures *failures
 }
 
 // maxRefunds is how many refunds to other shards may be under way. One that
@@ -42,13 +43,13 @@ func New(runner Runner, prefix string, timeout time.Duration) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{runner: runner, timeout: timeout, probe: probe[0], refunds: new(atomic.Int64)}, nil
+	return &Store{runner: runner, timeout: timeout, probe: probe[0], refunds: new(atomic.Int64), failures: &failures{}}, nil
 }
 
 // WithClock is the same store by another clock, in microseconds, instead of the
 // server's: for tests that move time.
 func (s *Store) WithClock(clock func() int64) *Store {
-	return &Store{s.runner, s.timeout, s.probe, clock, s.refunds}
+	return &Store{s.runner, s.timeout, s.probe, clock, s.refunds, s.failures}
 }
 
 // Take implements core.Store.
@@ -89,7 +90,7 @@ func ask(s *Store, deadline time.Time, mode string, hits []core.Hit) error {
 	}
 	reply, err := s.runner.Run(deadline, takeScript, keys, args)
 	if err != nil {
-		return err
+		return failed(s, keys[0], err)
 	}
 	return read(reply, mode == "take", hits)
 }
@@ -155,11 +156,6 @@ func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.
 	}
 	_, err := s.runner.Run(now.Add(s.timeout), blockScript, []string{core.Key(limit, identity)}, args)
 	return err
-}
-
-// Probe implements core.Store.
-func (s *Store) Probe() error {
-	return s.Take(time.Now(), []core.Hit{{Limit: s.probe, Identity: "probe", Cost: 1}})
 }
 
 // read fills in the Results from takeScript's reply.

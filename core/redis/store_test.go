@@ -72,3 +72,36 @@ func (s inTime) Refund(_ time.Time, hits []core.Hit) error { return s.Store.Refu
 func (s inTime) Block(_ time.Time, l *core.Limit, identity string, d time.Duration) error {
 	return s.Store.Block(time.Now(), l, identity, d)
 }
+
+// A key that has lost its lifetime, by an operator's hand or another program's,
+// has one again after the next charge.
+func TestLostLifetime(t *testing.T) {
+	server := redistest.Start(t)
+	store, err := redis.New(open(t, runners["resp"], server.Addr()), "lifetime", soon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range core.Algorithms() {
+		limits, err := core.Spec{Name: "limit", Rate: "10/1m", Algorithm: a.String()}.Limits("lifetime")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits := []core.Hit{{Limit: limits[0], Identity: "x", Cost: 1}}
+		key := core.Key(limits[0], "x")
+		for _, lost := range []bool{false, true} {
+			if lost {
+				server.MustDo("PERSIST", key)
+				if _, ok := server.Life(key); ok {
+					t.Fatalf("%s: PERSIST left a lifetime", a)
+				}
+			}
+			if err := store.Take(time.Now(), hits); err != nil || !hits[0].Result.Charged {
+				t.Fatalf("%s: %v, %+v", a, err, hits[0].Result)
+			}
+			life, ok := server.Life(key)
+			if full := hits[0].Result.Full; !ok || life > full+time.Second || life < full-soon {
+				t.Errorf("%s: a lifetime of %v, %t; full in %v", a, life, ok, full)
+			}
+		}
+	}
+}
