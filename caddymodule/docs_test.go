@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,12 +19,20 @@ import (
 	_ "github.com/weirproxy/weir/caddymodule/dropin"
 )
 
-// TestDocs runs every configuration in docs/caddy.md, but for its addresses.
+// TestDocs runs every configuration in README.md and docs, but for its addresses.
 func TestDocs(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", "s/e@c#ret")
-	document := read(t, "../docs/caddy.md")
-	blocks := regexp.MustCompile("(?s)```(caddyfile|json)\n(.*?)```").FindAllStringSubmatch(document, -1)
-	if len(blocks) < 8 {
+	t.Setenv("SENTINEL_PASSWORD", "s/e@c#ret")
+	documents, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks [][]string
+	for _, document := range append(documents, "../README.md") {
+		found := regexp.MustCompile("(?s)```(caddyfile|json)\n(.*?)```").FindAllStringSubmatch(read(t, document), -1)
+		blocks = append(blocks, found...)
+	}
+	if len(blocks) < 18 {
 		t.Fatalf("only %d configurations", len(blocks))
 	}
 	for i, block := range blocks {
@@ -31,7 +40,8 @@ func TestDocs(t *testing.T) {
 			address := freeAddress(t)
 			config := []byte(strings.ReplaceAll(block[2], `":8080"`, `"`+address+`"`))
 			if block[1] == "caddyfile" {
-				text := strings.NewReplacer("example.com {", "http://"+address+" {", ":80 {", "http://"+address+" {").Replace(block[2])
+				text := strings.NewReplacer(
+					"example.com {", "http://"+address+" {", ":80 {", "http://"+address+" {", ":8080 {", "http://"+address+" {").Replace(block[2])
 				var warnings []caddyconfig.Warning
 				var err error
 				if config, warnings, err = caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil); err != nil {

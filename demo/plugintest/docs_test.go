@@ -32,10 +32,13 @@ func TestDocumentation(t *testing.T) {
 		"env:REDIS_PASSWORD", "sesame", "env:SENTINEL_PASSWORD", "sesame",
 		"urn:k8s:secret:redis:password", "sesame", "urn:k8s:secret:redis:ca.crt", files.CA,
 		// Nobody is there, at once.
-		"redis.limits.svc:6379", "127.0.0.1:1",
+		"redis.limits.svc:6379", "127.0.0.1:1", "redis:6380", "127.0.0.1:1",
 		"sentinel-a:26379", "127.0.0.1:1", "sentinel-b:26379", "127.0.0.1:1", "sentinel-c:26379", "127.0.0.1:1",
 	)
-	for name, least := range map[string]int{"README.md": 3, "docs/traefik.md": 13} {
+	for name, least := range map[string]int{
+		"README.md": 3, "docs/traefik.md": 13,
+		"docs/failure.md": 1, "docs/keys.md": 2, "docs/kubernetes.md": 1, "docs/moving.md": 2, "docs/redis.md": 1,
+	} {
 		content, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
