@@ -1,9 +1,11 @@
 package redistest
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestStart(t *testing.T) {
@@ -83,5 +85,47 @@ func TestStartSentinel(t *testing.T) {
 	}
 	if s.Failover() != s.Servers[1] {
 		t.Error("the replica is not the new master")
+	}
+}
+
+func TestWire(t *testing.T) {
+	s := Start(t)
+	w := StartWire(t, s.Addr())
+	conn, err := net.Dial("tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := newClient(conn)
+	ping := func(deadline time.Duration) (time.Duration, error) {
+		began := time.Now()
+		conn.SetDeadline(began.Add(deadline))
+		got, err := c.do([]string{"PING"})
+		if err == nil && got != "PONG" {
+			t.Errorf("PING: %q", got)
+		}
+		return time.Since(began), err
+	}
+	if _, err := ping(patience); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []Fault{{Delay: 50 * time.Millisecond}, {Trickle: 10 * time.Millisecond}} {
+		w.Set(f)
+		if took, err := ping(patience); err != nil || took < 50*time.Millisecond {
+			t.Errorf("%+v: %v in %v", f, err, took)
+		}
+	}
+	w.Set(Fault{Hold: true})
+	if _, err := ping(50 * time.Millisecond); err == nil {
+		t.Error("an answer came although all is held")
+	}
+	w.Set(Fault{})
+	conn.SetDeadline(time.Now().Add(patience))
+	if late, err := c.reply(); err != nil || late != "PONG" {
+		t.Errorf("when it is over: %q, %v", late, err)
+	}
+	w.Set(Fault{Reset: true})
+	if _, err := ping(patience); err == nil {
+		t.Error("a connection lives on")
 	}
 }
