@@ -41,6 +41,7 @@ http://%[2]s {
 			}
 			key {client_ip}
 			rate 3/10s
+			algorithm sliding-log
 		}
 		limit demo-sliding-window {
 			match {

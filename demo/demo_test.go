@@ -117,8 +117,8 @@ func denied(t *testing.T, url string) time.Duration {
 		}
 	}
 	seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
-	if err != nil || seconds < 1 || seconds > 20 {
-		t.Fatalf("%s: Retry-After: got %q, want 1 to 20, two windows", url, answer.Header.Get("Retry-After"))
+	if err != nil || seconds < 1 || seconds > 10 {
+		t.Fatalf("%s: Retry-After: got %q, want 1 to 10", url, answer.Header.Get("Retry-After"))
 	}
 	return time.Duration(seconds) * time.Second
 }

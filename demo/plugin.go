@@ -24,6 +24,7 @@ limits:
     match: {paths: ["/api/hello"]}
     key: ip
     rate: 3/10s
+    algorithm: sliding-log
   - name: demo-sliding-window
     match: {paths: ["/api/try/sliding-window"]}
     rate: 3/10s
