@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,11 +18,11 @@ import (
 // addresses replaced, on the same programs outside of containers.
 func TestComposeConfiguration(t *testing.T) {
 	redis := redistest.Start(t).Addr()
-	site := Site(t)
-	traefik := Traefik(t, configuration(t, "dynamic.yml", "redis:6379", redis, "http://site:8000", site)).URL
+	site, metrics := Site(t), freeAddress(t)
+	traefik := Traefik(t, configuration(t, "dynamic.yml", "redis:6379", redis, "site:8000", strings.TrimPrefix(site, "http://"))).URL
 	caddy := Caddy(t, configuration(t, "Caddyfile",
-		"\tweir {\n\t\tredis redis:6379", "\tadmin {$WEIR_ADMIN}\n\tweir {\n\t\tredis "+redis,
-		":80 {", "http://{$WEIR_LISTEN} {", "site:8000", site)).URL
+		"\tweir {\n\t\tredis", "\tadmin {$WEIR_ADMIN}\n\tweir {\n\t\tredis", "redis:6379", redis,
+		":80 {", "http://{$WEIR_LISTEN} {", ":9180 {", "http://"+metrics+" {", "site:8000", site)).URL
 
 	for i, call := range []struct {
 		url, proxy string
@@ -64,11 +65,26 @@ func TestComposeConfiguration(t *testing.T) {
 		}
 	}
 
+	if _, body := get(t, "http://"+metrics+"/metrics"); !strings.Contains(body, `caddy_weir_decisions_total{limit="demo-api",outcome="denied"} 1`) {
+		t.Errorf("Prometheus would not see the denial:\n%s", body)
+	}
+
 	// The wait is what is tested.
 	time.Sleep(time.Duration(wait) * time.Second)
 	if answer, _ := get(t, caddy+"/api/hello"); answer.StatusCode != http.StatusOK {
 		t.Errorf("after Retry-After: got %d", answer.StatusCode)
 	}
+}
+
+// freeAddress is a loopback address that can be listened at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 // configuration reads a file of the compose stack and makes the replacements,
