@@ -131,11 +131,28 @@ func TestPageFailures(t *testing.T) {
 	}
 }
 
-// TestScreenshots takes the pictures for docs, if WEIR_SCREENSHOTS is 1.
-func TestScreenshots(t *testing.T) {
-	if os.Getenv("WEIR_SCREENSHOTS") != "1" {
-		t.Skip("takes the pictures in docs only with WEIR_SCREENSHOTS=1")
-	}
+// scene is what the pictures show: a burst, a client that keeps calling through
+// both proxies, and more bursts.
+var scene = []struct {
+	after         time.Duration
+	proxy, button string
+}{
+	{0, "traefik", burst},
+	{12 * time.Second, "caddy", once},
+	{2 * time.Second, "caddy", once},
+	{3 * time.Second, "traefik", once},
+	{3 * time.Second, "traefik", once},
+	{2 * time.Second, "caddy", burst},
+	{14 * time.Second, "traefik", once},
+	{2 * time.Second, "caddy", once},
+	{4 * time.Second, "caddy", burst},
+}
+
+// TestWidths: nothing sticks out of the page, on a desk and on a phone, light
+// and dark. With WEIR_SCREENSHOTS=1 it plays the whole scene and takes the
+// pictures that are in docs.
+func TestWidths(t *testing.T) {
+	pictures := os.Getenv("WEIR_SCREENSHOTS") == "1"
 	d, err := start(t.Context(), options{})
 	if err != nil {
 		t.Fatal(err)
@@ -146,28 +163,17 @@ func TestScreenshots(t *testing.T) {
 	// The gauge shows the one that was ticked last.
 	b.choose("sliding-log", "fixed-window", "token-bucket", "leaky-bucket")
 	b.choose("sliding-window", "sliding-log", "fixed-window", "token-bucket", "leaky-bucket")
-	// What the picture shows: a burst, a client that keeps calling through both
-	// proxies, and another burst.
-	for _, act := range []struct {
-		after         time.Duration
-		proxy, button string
-	}{
-		{0, "traefik", burst},
-		{12 * time.Second, "caddy", once},
-		{2 * time.Second, "caddy", once},
-		{3 * time.Second, "traefik", once},
-		{3 * time.Second, "traefik", once},
-		{2 * time.Second, "caddy", burst},
-		{14 * time.Second, "traefik", once},
-		{2 * time.Second, "caddy", once},
-		{4 * time.Second, "caddy", burst},
-	} {
+	for i, act := range scene {
+		if i > 0 && !pictures {
+			break
+		}
 		time.Sleep(act.after)
 		b.through(act.proxy)
 		b.do(chromedp.Click(chromedp.CSS(act.button)))
 	}
 	b.until(`/^\d+ s$/.test(countdown.textContent)`)
 	evaluate[chromedp.Void](b, `document.head.insertAdjacentHTML('beforeend', '<style>#answers li:nth-child(n+7) { display: none }</style>')`)
+
 	for _, picture := range []struct {
 		name, scheme string
 		width        int64
@@ -183,6 +189,12 @@ func TestScreenshots(t *testing.T) {
 			chromedp.EmulateViewport(picture.width, 900),
 			chromedp.Sleep(500*time.Millisecond), // the page redraws five times a second
 		)
+		if width := evaluate[int64](b, "document.documentElement.scrollWidth"); width > picture.width {
+			t.Errorf("%s: the page is %d wide", picture.name, width)
+		}
+		if !pictures {
+			continue
+		}
 		png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 		if err != nil {
 			t.Fatal(err)

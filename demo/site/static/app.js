@@ -62,6 +62,8 @@ async function send(times) {
 	const called = chosen();
 	current = called.includes(current) ? current : called[0];
 	const answers = [];
+	waiting = false;
+	tell(`Calling through ${title(through.name)} …`);
 	for (let i = 0; i < times; i++) {
 		if (i > 0) await new Promise((resolve) => setTimeout(resolve, between));
 		for (const lane of called) answers.push(one(lane, through));
@@ -107,7 +109,9 @@ function offer(list) {
 		label.append(radio, text);
 		return label;
 	}));
-	for (const [i, side] of ['above', 'below'].entries()) element(side).textContent = list[i] ? title(list[i].name) : '';
+	const [above, ...below] = list.map(({ name }) => title(name));
+	element('above').textContent = above;
+	element('below').textContent = below.join(', ');
 	element('sides').hidden = list.length < 2;
 	for (const button of document.querySelectorAll('button')) button.disabled = false;
 }
