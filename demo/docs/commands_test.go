@@ -53,7 +53,8 @@ func check(t *testing.T, root string, words []string) string {
 	case "xcaddy":
 		for i, word := range words {
 			if word == "--with" {
-				directory := strings.TrimPrefix(words[i+1], checkout.Module+"/")
+				module, _, _ := strings.Cut(words[i+1], "@")
+				directory := strings.TrimPrefix(module, checkout.Module)
 				if _, err := os.Stat(filepath.Join(root, directory)); err != nil {
 					return err.Error()
 				}
