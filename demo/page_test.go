@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/weirproxy/weir/core/redistest"
 	"github.com/weirproxy/weir/demo/site"
@@ -129,6 +130,35 @@ func TestPageFailures(t *testing.T) {
 	if got := b.call(); got.Status != "429" || !strings.Contains(got.Text, "Too many requests") {
 		t.Errorf("a 429 without anything: got %+v", got)
 	}
+}
+
+// TestKeyboard: all of the page can be used without a mouse, and says by its
+// roles what a screen reader has to know.
+func TestKeyboard(t *testing.T) {
+	d, err := start(t.Context(), options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	b := openBrowser(t)
+	b.open(d.traefikURL)
+	press := func(selector, key string) {
+		t.Helper()
+		b.do(chromedp.Focus(chromedp.CSS(selector)), chromedp.KeyEvent(key))
+	}
+	press("input[name=proxy]:checked", kb.ArrowRight)
+	press("#lanes input[value=token-bucket]", " ")
+	press("#lanes input[value=sliding-window]", " ")
+	press(once, kb.Enter)
+	b.until(`document.querySelectorAll('#answers li').length === 1`)
+	if got := b.answers()[0]; got.Status != "200" || got.Proxy != "caddy" || !strings.Contains(got.Text, "token-bucket") {
+		t.Errorf("got %+v, want 200 for token-bucket through caddy", got)
+	}
+	press("#answers summary", kb.Enter)
+	b.until(`document.querySelector('#answers details').open`)
+	b.until(`/ratelimit: "demo-token-bucket";r=2/.test(document.querySelector('#answers pre').textContent)`)
+	b.until(`document.querySelectorAll('svg.lane')[3].getAttribute('aria-label') === 'token-bucket, last minute: 1 allowed'`)
+	b.until(`document.querySelector('[role=status]').textContent.startsWith('Through Caddy: 1 allowed.')`)
 }
 
 // scene is what the pictures show: a burst, a client that keeps calling through
