@@ -37,4 +37,5 @@ func (p *pool) age() {
 		return
 	}
 	p.aging.Reset(tick)
+	p.onTick()
 }

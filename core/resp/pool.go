@@ -32,6 +32,9 @@ type pool struct {
 	// onLoss is told when connections break, with mu not held.
 	onLoss func()
 
+	// onTick is told each tick while connections are open, with mu held.
+	onTick func()
+
 	size        int
 	dialTimeout time.Duration
 	ctx         context.Context
@@ -59,6 +62,7 @@ func newPool(ctx context.Context, t *redis.Target, dial func(context.Context) (*
 	return &pool{
 		dial:        dial,
 		onLoss:      func() {},
+		onTick:      func() {},
 		size:        t.PoolSize,
 		dialTimeout: t.DialTimeout,
 		ctx:         own,

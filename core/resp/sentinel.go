@@ -11,7 +11,8 @@ import (
 )
 
 // lookout finds the master through the Sentinels. It is asked whenever the pool
-// dials, and when a connection has failed: then a failover may be under way.
+// dials, when a connection has failed, and each tick: a failover may be under
+// way.
 type lookout struct {
 	target *redis.Target
 	data   login // at the master
@@ -44,6 +45,7 @@ func newLookout(ctx context.Context, t *redis.Target, data login) *lookout {
 	}
 	l.pool = newPool(ctx, t, l.dial)
 	l.pool.onLoss = l.suspect
+	l.pool.onTick = l.look
 	return l
 }
 
@@ -120,26 +122,64 @@ func (l *lookout) suspect() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.master = ""
-	now := time.Now()
-	if l.checking || l.ctx.Err() != nil || now.Before(l.next) {
-		return
+	if now := time.Now(); now.After(l.next) && l.begin(l.check) {
+		l.next = now.Add(checkInterval)
 	}
-	l.checking, l.next = true, now.Add(checkInterval)
-	l.background.Add(1)
-	go l.check()
 }
 
-func (l *lookout) check() {
+// look finds out about a failover that breaks no connection: Sentinels that
+// replace a master in good order leave the old one as it is for some seconds,
+// and what it is told meanwhile is lost.
+func (l *lookout) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begin(l.compare)
+}
+
+// begin does a task in the background, unless one is under way. mu is held.
+func (l *lookout) begin(task func(context.Context)) bool {
+	if l.checking || l.ctx.Err() != nil {
+		return false
+	}
+	l.checking = true
+	l.background.Add(1)
+	go l.run(task)
+	return true
+}
+
+func (l *lookout) run(task func(context.Context)) {
 	defer l.background.Done()
 	ctx, cancel := context.WithTimeout(l.ctx, l.target.DialTimeout)
 	defer cancel()
+	task(ctx)
+	l.mu.Lock()
+	l.checking = false
+	l.mu.Unlock()
+}
+
+// check ends the connections to all but the master.
+func (l *lookout) check(ctx context.Context) {
 	if c, err := l.find(ctx); err == nil {
 		l.pool.evict(c.address)
 		c.raw.Close()
 	}
+}
+
+// compare checks where the Sentinels name another master than is known.
+func (l *lookout) compare(ctx context.Context) {
 	l.mu.Lock()
-	l.checking = false
+	known := l.master
+	sentinels := append([]string(nil), l.sentinels...)
 	l.mu.Unlock()
+	named := ""
+	_, err := inTurn(ctx, sentinels, func(ctx context.Context, sentinel string) error {
+		master, err := l.ask(ctx, sentinel)
+		named = master
+		return err
+	})
+	if err == nil && named != known {
+		l.check(ctx)
+	}
 }
 
 func (l *lookout) close() {

@@ -75,6 +75,36 @@ func TestSentinel(t *testing.T) {
 	})
 }
 
+// A failover in good order breaks no connection, and the old master takes
+// commands for some seconds yet.
+func TestSentinelFailoverIsNoticed(t *testing.T) {
+	nothingLeft(t)
+	t.Run("failover", func(t *testing.T) {
+		s := redistest.StartSentinel(t)
+		c := newClient(t, redis.Options{Addresses: s.Addrs(), Master: s.Name})
+		expect(t, c, count, "k", "", "1")
+		old := s.Master()
+		eventually(t, func() error {
+			_, err := s.Sentinels[0].Do("SENTINEL", "FAILOVER", s.Name)
+			return err
+		})
+		promoted := s.WaitPromoted(old)
+		began := time.Now()
+		eventually(t, func() error {
+			if err := within(c, 200*time.Millisecond, count, "new"); err != nil {
+				return err
+			}
+			if promoted.MustDo("EXISTS", "new") != "1" {
+				return fmt.Errorf("the old master counts on")
+			}
+			return nil
+		})
+		if took := time.Since(began); took > 3*tick {
+			t.Errorf("the new master was found after %v", took)
+		}
+	})
+}
+
 // settles waits until the client counts at the server, with deadlines as short
 // as those of decisions, and checks that it stays there.
 func settles(t *testing.T, c *Client, server *redistest.Server) {
