@@ -3,6 +3,7 @@ package redistest
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -12,6 +13,8 @@ type Wire struct {
 	to       string
 	listener net.Listener
 	serving  sync.WaitGroup
+
+	asked, answered atomic.Int64 // bytes
 
 	mu      sync.Mutex
 	fault   Fault
@@ -64,6 +67,9 @@ func (w *Wire) Set(f Fault) {
 		w.cut()
 	}
 }
+
+// Bytes is how many bytes clients have sent, and how many came back, so far.
+func (w *Wire) Bytes() (asked, answered int64) { return w.asked.Load(), w.answered.Load() }
 
 func (w *Wire) close() {
 	w.mu.Lock()
@@ -143,9 +149,14 @@ func (w *Wire) remove(conn *net.TCPConn) {
 func (w *Wire) carry(to, from *net.TCPConn, answers bool) {
 	defer to.Close()
 	defer from.Close()
+	count := &w.asked
+	if answers {
+		count = &w.answered
+	}
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buffer)
+		count.Add(int64(n))
 		if err != nil || !w.deliver(to, buffer[:n], answers) {
 			return
 		}
