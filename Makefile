@@ -2,13 +2,14 @@
 
 # Passed to every test run, -v or -json for one.
 TESTFLAGS ?=
-FUZZTIME ?= 10s
+# A count, since go test may take the end of a time for a failure.
+FUZZTIME ?= 30000x
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # The race detector needs cgo, and Go has cgo where there is a C compiler.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
-.PHONY: test test-weir test-demo demo tools lint fuzz
+.PHONY: test test-weir test-demo test-compose demo tools lint fuzz
 
 test: test-weir test-demo
 
@@ -19,6 +20,10 @@ test-weir: tools
 # not watch for them. Without the race detector, which only slows Yaegi down.
 test-demo: tools
 	go test -count=1 $(TESTFLAGS) ./demo/...
+
+# The stack of docker-compose.yml, in containers: needs an engine and its ports.
+test-compose:
+	go test -count=1 -tags compose -run '^TestCompose' -timeout 40m $(TESTFLAGS) ./demo/e2e
 
 # 127.0.0.1:8080 is the plugin, 127.0.0.1:8081 is Caddy.
 demo:
@@ -34,7 +39,7 @@ lint:
 	go vet ./... ./demo/...
 	go run $(STATICCHECK) ./... ./demo/...
 
-# A short run of each fuzz target; longer with FUZZTIME=10m.
+# A short run of each fuzz target; longer with FUZZTIME=3000000x.
 fuzz:
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's|/[^/]*:func | |' | sort | \
 	while read -r package target; do \
