@@ -146,39 +146,29 @@ func (p phase) run(t *testing.T, lab *lab, budget int, table *table) {
 	load.end()
 	end := load.now()
 
-	failed := load.those(0, end, bad)
-	if len(failed) > 0 {
-		t.Errorf("%d requests failed, such as %+v", len(failed), failed[0])
-	}
-	_, _, longest := took(load.those(began, end, func(a answer) bool { return a.route != freeRoute }))
-	_, _, free := took(load.those(began, end, on(freeRoute)))
-	if longest > timeout+free+allowance {
-		t.Errorf("a request took %v; without a limit the longest took %v", longest, free)
-	}
-	away, recovery := load.lastDenied(began), load.lastDenied(returned)
-	if recovery > back {
-		t.Errorf("decisions were the store's again %v after it was back", recovery)
-	}
-	said := lab.told().since(before)
-	if p.keeps {
-		said.check(t, 0, 0)
-		if n := len(load.those(0, end, on(denyRoute, 503))); n > 0 {
-			t.Errorf("%d requests found no store", n)
+	failed := checkFailed(t, load)
+	times := measureTimes(lab, load, before, began, returned)
+	quiet := times.judged(t)
+	switch {
+	case !quiet:
+	case p.keeps:
+		times.check(t, 0, 0)
+		if times.away > 0 {
+			t.Error("some requests found no store")
 		}
-	} else {
-		said.check(t, 0, 1)
+	default:
+		times.check(t, 0, 1)
 	}
-
 	forgotten, beyond := 0, 0
 	for _, client := range p.clients {
 		admitted := len(load.those(0, end, func(a answer) bool { return a.route == denyRoute && a.client == client && a.status == 200 }))
 		beyond += max(0, admitted-budget)
 		forgotten += admitted - used(t, p.owner, storedAs(place.name+"-"+denyRoute, client))
 	}
-	if forgotten > p.forgets || beyond > max(0, forgotten) {
+	if quiet && forgotten > p.forgets || beyond > max(0, forgotten) {
 		t.Errorf("%d came through beyond the limit; the servers forgot %d, want at most %d", beyond, forgotten, p.forgets)
 	}
-	table.row(p.name, len(failed), millis(longest), millis(away), millis(recovery), forgotten, beyond, said)
+	table.row(p.name, failed, millis(times.longest), millis(times.away), millis(times.recovery), forgotten, beyond, times.said)
 }
 
 // used is what a window's counter says.

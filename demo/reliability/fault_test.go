@@ -11,16 +11,6 @@ import (
 )
 
 const (
-	// timeout is the option's default, which the proxies have here.
-	timeout = 100 * time.Millisecond
-
-	// allowance is for processes that wait for a processor, on top of the longest
-	// that a request without a limit took at the time.
-	allowance = 100 * time.Millisecond
-
-	// back is how soon after the store's return all decisions are its own again.
-	back = 2 * time.Second
-
 	// lasting is how long a fault does: no multiple of the time between probes.
 	lasting = 1640 * time.Millisecond
 
@@ -108,14 +98,22 @@ func faults() []fault {
 }
 
 func TestFaults(t *testing.T) {
-	server := redistest.Start(t, append([]string{"--user", user, "on", ">" + password}, strings.Fields(rights)...)...)
+	server := startServer(t)
 	wire := redistest.StartWire(t, server.Addr())
 	lab := start(t, single("direct", server.Addr()), single("wire", wire.Addr()))
 	table := newTable("fault", "failed", "median, longest answer", "too many with `deny`", "with `local`", "back after", "lines")
 	for _, f := range faults() {
-		t.Run(f.name, func(t *testing.T) { f.run(t, lab, server, wire, table) })
+		t.Run(f.name, func(t *testing.T) {
+			for try := 1; !f.run(t, lab, server, wire, table) && try < tries; try++ {
+			}
+		})
 	}
 	table.print(t)
+}
+
+func startServer(t *testing.T) *redistest.Server {
+	t.Helper()
+	return redistest.Start(t, append([]string{"--user", user, "on", ">" + password}, strings.Fields(rights)...)...)
 }
 
 func single(name, address string) place {
@@ -127,7 +125,9 @@ func single(name, address string) place {
 	}
 }
 
-func (f fault) run(t *testing.T, lab *lab, server *redistest.Server, wire *redistest.Wire, table *table) {
+// run reports whether the machine was quick enough to judge by it.
+func (f fault) run(t *testing.T, lab *lab, server *redistest.Server, wire *redistest.Wire, table *table) bool {
+	t.Helper()
 	place := lab.places[0]
 	if f.wired {
 		place = lab.places[1]
@@ -144,43 +144,35 @@ func (f fault) run(t *testing.T, lab *lab, server *redistest.Server, wire *redis
 	load.end()
 	end := load.now()
 
-	failed := load.those(0, end, bad)
-	if len(failed) > 0 {
-		t.Errorf("%d requests failed, such as %+v", len(failed), failed[0])
+	failed := checkFailed(t, load)
+	times := measureTimes(lab, load, before, began, returned)
+	if !times.judged(t) {
+		return false
 	}
-	limited := load.those(began, end, func(a answer) bool { return a.route != freeRoute })
-	median, _, longest := took(limited)
-	_, _, free := took(load.those(began, end, on(freeRoute)))
-	if longest > timeout+free+allowance {
-		t.Errorf("a request took %v; without a limit the longest took %v", longest, free)
-	}
-	recovery := load.lastDenied(returned)
-	if recovery > back {
-		t.Errorf("decisions were the store's again %v after it was back", recovery)
-	}
-	said := lab.told().since(before)
+	least, most := 1, 1
 	switch {
 	case f.harmless:
-		said.check(t, 0, 0)
+		least, most = 0, 0
 	case f.brief:
-		said.check(t, 0, 1)
-	default:
-		said.check(t, 1, 1)
+		least = 0
 	}
-	strict, most := excess(load, denyRoute, end), 0.0
+	times.check(t, least, most)
+	strict, again := excess(load, denyRoute, end), 0.0
 	if f.empties {
-		most = burst
+		again = burst
 	}
-	if strict > most+slack {
-		t.Errorf("%.0f came through with on_error deny beyond the limit, want at most %.0f", strict, most)
+	if strict > again+slack {
+		t.Errorf("%.0f came through with on_error deny beyond the limit, want at most %.0f", strict, again)
 	}
 	// Two proxies count on their own, each from a full bucket on, while the one
 	// in the store fills up.
-	lenient, alone := excess(load, localRoute, end), (returned + recovery - began).Seconds()
+	lenient, alone := excess(load, localRoute, end), (returned + times.recovery - began).Seconds()
 	if most := 3*burst + alone*perSecond; lenient > most+slack {
 		t.Errorf("%.0f came through with on_error local beyond the limit, want at most %.0f", lenient, most)
 	}
-	table.row(f.name, len(failed), millis(median)+", "+millis(longest), math.Max(0, math.Round(strict)), math.Max(0, math.Round(lenient)), millis(recovery), said)
+	table.row(f.name, failed, millis(times.median)+", "+millis(times.longest),
+		math.Max(0, math.Round(strict)), math.Max(0, math.Round(lenient)), millis(times.recovery), times.said)
+	return true
 }
 
 // slack is for requests that the store decided before and after the moments at
@@ -190,14 +182,4 @@ const slack = 4
 // excess is how many more came through than a bucket allows in the load's time.
 func excess(l *load, route string, end time.Duration) float64 {
 	return float64(len(l.those(0, end, on(route, 200)))) - burst - perSecond*end.Seconds()
-}
-
-// lastDenied is how long after a moment the last request was sent that was
-// answered as on_error deny says, 0 where there was none.
-func (l *load) lastDenied(since time.Duration) time.Duration {
-	last := time.Duration(0)
-	for _, a := range l.those(since, l.now(), on(denyRoute, 503)) {
-		last = max(last, a.sent-since)
-	}
-	return last
 }

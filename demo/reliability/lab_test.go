@@ -46,25 +46,38 @@ type lab struct {
 
 func start(t *testing.T, places ...place) *lab {
 	t.Helper()
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
-	t.Cleanup(upstream.Close)
-	l := &lab{places: places}
+	site := upstream(t)
+	l := open(t, proxy.TraefikOptions{Dynamic: dynamic(places, site)}, caddyfile(places, site))
+	l.places = places
+	return l
+}
+
+// open starts both proxies.
+func open(t *testing.T, traefik proxy.TraefikOptions, caddyfile string) *lab {
+	t.Helper()
+	l := &lab{}
+	traefik.Binary, traefik.Checkout, traefik.Output = e2e.TraefikBinary(t), e2e.Checkout(t), &l.traefikLog
 	var err error
-	l.traefik, err = proxy.StartTraefik(t.Context(), proxy.TraefikOptions{
-		Binary: e2e.TraefikBinary(t), Checkout: e2e.Checkout(t), Dynamic: dynamic(places, upstream.URL), Output: &l.traefikLog,
-	})
-	if err != nil {
+	if l.traefik, err = proxy.StartTraefik(t.Context(), traefik); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.traefik.Stop)
 	l.caddy, err = proxy.StartCaddy(t.Context(), proxy.CaddyOptions{
-		Binary: e2e.CaddyBinary(t), Caddyfile: caddyfile(places, upstream.URL), Output: &l.caddyLog,
+		Binary: e2e.CaddyBinary(t), Caddyfile: caddyfile, Output: &l.caddyLog,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.caddy.Stop)
 	return l
+}
+
+// upstream is the site behind both proxies.
+func upstream(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // streams are those of a place through both proxies, and the free ones.
@@ -80,6 +93,7 @@ func (l *lab) streams(p place) []stream {
 func dynamic(places []place, upstream string) string {
 	var routers, middlewares strings.Builder
 	fmt.Fprintf(&routers, "    free: {rule: \"PathPrefix(`/free`)\", service: site}\n")
+	fmt.Fprintf(&routers, "    debug: {rule: \"PathPrefix(`/debug`)\", service: api@internal}\n")
 	for _, p := range places {
 		for _, route := range []string{localRoute, denyRoute} {
 			name := p.name + "-" + route

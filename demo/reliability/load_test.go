@@ -116,18 +116,17 @@ func bad(a answer) bool {
 		!(a.status == http.StatusServiceUnavailable && a.route == denyRoute)
 }
 
-// took are the times that answers took: the median, the 99th percentile and the
-// longest.
-func took(answers []answer) (median, p99, longest time.Duration) {
+// took are the median and the longest of the times that answers took.
+func took(answers []answer) (median, longest time.Duration) {
 	if len(answers) == 0 {
-		return 0, 0, 0
+		return 0, 0
 	}
 	times := make([]time.Duration, len(answers))
 	for i, a := range answers {
 		times[i] = a.in
 	}
 	slices.Sort(times)
-	return times[len(times)/2], times[len(times)*99/100], times[len(times)-1]
+	return times[len(times)/2], times[len(times)-1]
 }
 
 // until waits for a moment of the load's time.
