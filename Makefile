@@ -4,6 +4,8 @@
 TESTFLAGS ?=
 # A count, since go test may take the end of a time for a failure.
 FUZZTIME ?= 30000x
+# Of make bench: -rounds 9 -duration 5s, for one.
+BENCHFLAGS ?=
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # The race detector needs cgo, and Go has cgo where there is a C compiler.
@@ -45,3 +47,9 @@ fuzz:
 	while read -r package target; do \
 		go test $(TESTFLAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
 	done
+
+# What the limiters cost in the real proxies, beside none and the built-in one;
+# it wants a machine that has nothing else to do. The limiters alone, in memory,
+# beside other Go limiters: go test -bench . ./demo/bench
+bench: tools
+	go run ./demo/bench $(BENCHFLAGS)

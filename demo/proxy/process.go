@@ -1,5 +1,5 @@
 // Package proxy runs real proxies as processes: Traefik with the plugin in
-// local mode, and Caddy with the module built in.
+// local mode, and Caddy with the module built in; and the Redis that they share.
 package proxy
 
 import (
