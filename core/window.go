@@ -79,7 +79,8 @@ func faded(l *Limit, previous, room int64) int64 {
 // fadedRounded is faded where carried rounds the product in it.
 func fadedRounded(l *Limit, previous, room int64) int64 {
 	elapsed := l.window - int64(math.Floor(float64(room)*float64(l.window)/float64(previous)))
-	for elapsed < l.window && carried(l, previous, elapsed) > room {
+	// The two roundings are a step apart at most.
+	if elapsed < l.window && carried(l, previous, elapsed) > room {
 		elapsed++
 	}
 	return elapsed

@@ -201,27 +201,37 @@ func readHit(h *core.Hit, now int64, charge bool, fields []string) bool {
 	if fields[0] == "2" {
 		state.Blocked = at
 	} else if h.Limit.Algorithm >= core.TokenBucket {
+		// Not a comparison the other way round, which NaN would pass.
 		state.Debt, err = strconv.ParseFloat(fields[2], 64)
-	} else {
-		err = readWindow(h, &state, fields)
+		if !(state.Debt >= 0 && state.Debt <= maxDebt) {
+			return false
+		}
+	} else if !readWindow(h, &state, fields) {
+		return false
 	}
 	core.Describe(h.Limit, &state, now, h.Cost, allowed, charge && allowed && h.Cost > 0, &h.Result)
 	return err == nil
 }
 
-func readWindow(h *core.Hit, state *core.State, fields []string) error {
+// maxDebt is more µs than any bucket takes to be full again.
+const maxDebt = 1e17
+
+func readWindow(h *core.Hit, state *core.State, fields []string) bool {
 	used, err := strconv.ParseInt(fields[2], 10, 64)
 	state.Used = used
-	if fields[3] == "0" || err != nil {
-		return err
+	if err != nil || used < 0 || used > core.MaxCount {
+		return false
+	}
+	if fields[3] == "0" {
+		return true
 	}
 	n, err := strconv.ParseInt(fields[3], 10, 64)
 	if h.Limit.Algorithm == core.SlidingLog {
 		state.Leaves = n
-	} else {
-		state.Previous = n
+		return err == nil
 	}
-	return err
+	state.Previous = n
+	return err == nil && n >= 0 && n <= core.MaxCount
 }
 
 // badReply is an answer that the script never gives: something else answered.
