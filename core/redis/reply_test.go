@@ -235,7 +235,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("1700000000000000 1 1700000000000000 1 0 1 1700000000000000 0.5 0", uint8(2))
 	f.Add("1 2 9 0 0 0 -1 1e300 -1", uint8(4))
 	f.Add("9223372036854775807 1 -9223372036854775808 NaN 0", uint8(3))
-	// Took hours to describe.
+	// Counts by which a loop of microsecond steps would take hours.
 	f.Add("0 0 0 3333333333333333333333333333330 0 1 1 0 1", uint8('Y'))
 	f.Add("0 0 0 999999999999999999 999999999999999999", uint8(0))
 	f.Fuzz(func(t *testing.T, reply string, algorithm uint8) {
