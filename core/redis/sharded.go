@@ -7,9 +7,10 @@ import (
 )
 
 // takeSharded is Take where the hits' keys may live on different servers: each
-// has a hash tag of its own, so that they are asked in turn. Once one denies, the others are only looked at and those
-// before it get back what they were charged: for a moment another request may
-// be denied for want of that, none is ever admitted too much.
+// has a hash tag of its own, so that they are asked in turn. Once one denies,
+// the others are only looked at and those before it get back what they were
+// charged: for a moment another request may be denied for want of that, none is
+// ever admitted too much.
 func (s *Store) takeSharded(deadline time.Time, hits []core.Hit) error {
 	mode := "take"
 	for i := range hits {
