@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/weirproxy/weir/demo/checkout"
@@ -30,6 +32,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each is measured, 1 to 100")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each time, 50ms to 1m")
 	flag.IntVar(&o.connections, "connections", 32, "how many at once, 1 to 1024")
+	flag.StringVar(&o.only, "only", "", "one part alone: "+partNames())
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -45,6 +48,24 @@ func main() {
 type options struct {
 	rounds, connections int
 	duration            time.Duration
+	only                string
+}
+
+// parts are what is measured, in this order.
+var parts = []struct {
+	name    string
+	measure func(context.Context, options, io.Writer) error
+}{
+	{"proxies", measureProxies},
+	{"store", measureStore},
+}
+
+func partNames() string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (o options) check() error {
@@ -55,6 +76,8 @@ func (o options) check() error {
 		return fmt.Errorf("-duration %s: want 50ms to 1m", o.duration)
 	case o.connections < 1 || o.connections > 1024:
 		return fmt.Errorf("-connections %d: want 1 to 1024", o.connections)
+	case o.only != "" && !slices.Contains(strings.Split(partNames(), ", "), o.only):
+		return fmt.Errorf("-only %s: want one of %s", o.only, partNames())
 	}
 	return nil
 }
@@ -71,6 +94,19 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	for _, p := range parts {
+		if o.only != "" && o.only != p.name {
+			continue
+		}
+		if err := p.measure(ctx, o, w); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	return nil
+}
+
+func measureProxies(ctx context.Context, o options, w io.Writer) error {
 	root, err := checkout.Root()
 	if err != nil {
 		return err

@@ -77,11 +77,20 @@ func ratio(r row, base []row, of func(measures) float64) string {
 	if len(base) == 0 || base[0].label() == r.label() {
 		return "–"
 	}
-	var ratios []float64
+	own, beside := make([]float64, len(r.rounds)), make([]float64, len(r.rounds))
 	for i, m := range r.rounds {
-		ratios = append(ratios, of(m)/of(base[0].rounds[i]))
+		own[i], beside[i] = of(m), of(base[0].rounds[i])
 	}
-	return fmt.Sprintf("%.2f", median(ratios))
+	return fmt.Sprintf("%.2f", medianRatio(own, beside))
+}
+
+// medianRatio is the median of each round's own ratio.
+func medianRatio(values, base []float64) float64 {
+	ratios := make([]float64, len(values))
+	for i := range values {
+		ratios[i] = values[i] / base[i]
+	}
+	return median(ratios)
 }
 
 func median(values []float64) float64 {
