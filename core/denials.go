@@ -28,11 +28,12 @@ type Denials struct {
 	mu sync.Mutex
 	// Denials of this denialLife and of the one before it, which began then.
 	// They go as a whole, so that nothing has to be swept.
-	current, previous map[denialKey]denial
+	current, previous map[counterKey]denial
 	began             time.Time
 }
 
-type denialKey struct{ scope, identity string }
+// counterKey says which counter of a store something is about.
+type counterKey struct{ scope, identity string }
 
 type denial struct {
 	at     time.Time
@@ -42,7 +43,7 @@ type denial struct {
 
 // NewDenials makes an empty memory.
 func NewDenials() *Denials {
-	return &Denials{current: map[denialKey]denial{}, previous: map[denialKey]denial{}}
+	return &Denials{current: map[counterKey]denial{}, previous: map[counterKey]denial{}}
 }
 
 // known finds a hit that is certain to be denied, puts what is left of its
@@ -56,7 +57,7 @@ func known(d *Denials, now time.Time, hits []Hit) int {
 		if h.Limit.DryRun {
 			continue
 		}
-		k := denialKey{h.Limit.Scope, h.Identity}
+		k := counterKey{h.Limit.Scope, h.Identity}
 		past, ok := d.current[k]
 		if !ok {
 			past, ok = d.previous[k]
@@ -88,7 +89,7 @@ func remember(d *Denials, now time.Time, hits []Hit) {
 		if h.Result.Allowed || h.Limit.DryRun || h.Result.RetryAfter <= 0 || len(d.current) >= maxDenials {
 			continue
 		}
-		d.current[denialKey{h.Limit.Scope, h.Identity}] = denial{now, h.Cost, h.Result}
+		d.current[counterKey{h.Limit.Scope, h.Identity}] = denial{now, h.Cost, h.Result}
 		d.some.Store(true)
 	}
 }
@@ -100,10 +101,10 @@ func turn(d *Denials, now time.Time) {
 		return
 	}
 	if age >= 2*denialLife || age < 0 {
-		d.current = map[denialKey]denial{}
+		d.current = map[counterKey]denial{}
 	}
 	d.previous = d.current
-	d.current = map[denialKey]denial{}
+	d.current = map[counterKey]denial{}
 	d.began = now
 	d.some.Store(len(d.previous) > 0)
 }
@@ -111,7 +112,7 @@ func turn(d *Denials, now time.Time) {
 func forget(d *Denials, limit *Limit, identity string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	k := denialKey{limit.Scope, identity}
+	k := counterKey{limit.Scope, identity}
 	delete(d.current, k)
 	delete(d.previous, k)
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math"
 	"strconv"
 	"strings"
@@ -28,8 +29,14 @@ type Limit struct {
 	// DryRun makes the limit decide and count, and neither deny nor delay.
 	DryRun bool
 
+	// Lease is what may be fetched ahead; none unless its Units are 1 or more.
+	Lease Lease
+
 	// Scope is the part of Key that all identities of the limit share.
 	Scope string
+
+	// Salt is a hash of Scope in 32 bits, to mix into an identity's.
+	Salt uint64
 
 	// Around an identity, head and tail make the key in a store.
 	head, tail string
@@ -95,6 +102,7 @@ func (l *Limit) prepare(prefix string) {
 	l.head = prefix + ":{" + l.Name + ":"
 	l.tail = "}:" + l.Algorithm.Tag()
 	l.Scope = l.head + l.tail
+	l.Salt = uint64(crc32.ChecksumIEEE([]byte(l.Scope)))
 	l.window = l.Rate.Window.Microseconds()
 	l.exact = (1 << 53) / l.window
 	l.capacity = l.Rate.Count
@@ -161,6 +169,9 @@ func (l *Limit) String() string {
 		fmt.Fprintf(&b, "%d in each %s from a client's first request (fixed-window)", l.Rate.Count, window)
 	default:
 		fmt.Fprintf(&b, "%d in any %s (%s)", l.Rate.Count, window, l.Algorithm)
+	}
+	if l.Lease.Units > 0 {
+		fmt.Fprintf(&b, "; up to %d fetched ahead for %s", l.Lease.Units, FormatWindow(l.Lease.Time))
 	}
 	if l.DryRun {
 		b.WriteString("; dry run, never denies")

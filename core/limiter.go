@@ -45,6 +45,10 @@ type Limiter struct {
 	// store is as near as Denials would be.
 	Denials *Denials
 
+	// Leases are what was fetched ahead from a store with a Breaker. It is nil
+	// where no limit has a lease.
+	Leases *Leases
+
 	// Fallback keeps the counters while Store is lost and OnError is Local.
 	Fallback Store
 
@@ -98,11 +102,27 @@ func (l *Limiter) Reset(limit *Limit, identity string) error {
 	if l.Denials != nil {
 		forget(l.Denials, limit, identity)
 	}
+	if l.Leases != nil {
+		forgetLease(l.Leases, limit, identity)
+	}
+	return err
+}
+
+// Block denies the identity in the store until d has passed. This process does
+// so at once, others when what they have fetched ahead is over.
+func (l *Limiter) Block(now time.Time, limit *Limit, identity string, d time.Duration) error {
+	err := l.Store.Block(now, limit, identity, d)
+	if l.Leases != nil {
+		forgetLease(l.Leases, limit, identity)
+	}
 	return err
 }
 
 // decideGuarded asks a store that can be lost.
 func decideGuarded(l *Limiter, now time.Time, hits []Hit) Decision {
+	if l.Leases != nil {
+		return decideLeased(l, now, hits)
+	}
 	if l.Breaker.open.Load() {
 		return decideAlone(l, now, hits)
 	}

@@ -34,6 +34,10 @@ type Spec struct {
 	Cost int64
 
 	DryRun bool
+
+	// Lease is what ParseLease reads. The longest Time is the rate's window, as
+	// it is the default where that is shorter than DefaultLeaseTime.
+	Lease Lease
 }
 
 // Limits checks the spec and makes its limits: none where the rate is
@@ -75,6 +79,9 @@ func (s Spec) Limits(prefix string) ([]*Limit, error) {
 		if rate.Count > 0 && s.Cost > limit.Capacity() {
 			return nil, &OptionError{"cost", strconv.FormatInt(s.Cost, 10),
 				fmt.Sprintf("at most %d, all that %s can let pass at once", limit.Capacity(), rate)}
+		}
+		if err := s.lease(limit); err != nil {
+			return nil, err
 		}
 		limits = append(limits, limit)
 	}
