@@ -17,6 +17,11 @@ const (
 	// short enough that decisions are exact again well within two seconds of the
 	// store's return.
 	probeEvery = 250 * time.Millisecond
+
+	// warmTries is how often Warm asks, one probeEvery after the other: two
+	// seconds, in which a server far away is connected to, or one that starts
+	// beside this process is up.
+	warmTries = 8
 )
 
 // Breaker keeps decisions away from a store that does not answer, and finds out
@@ -26,7 +31,8 @@ const (
 //	   ▲                        │ a probe                                           │
 //	   └────────────────────────┴──────────── succeeds ─────────────────────────────┘
 //
-// From the first failure on it probes every probeEvery.
+// From the first failure on it probes every probeEvery. A store that Warm cannot
+// reach opens it too.
 type Breaker struct {
 	probe  func() error
 	notify func(Event, error)
@@ -85,11 +91,46 @@ func (b *Breaker) Failed(err error) {
 	} else if !b.suspected {
 		b.notify(StoreFailed, err)
 	}
+	b.suspect()
+}
+
+// suspect has the store probed. mu is held.
+func (b *Breaker) suspect() {
 	if !b.suspected {
 		b.suspected = true
 		b.done.Add(1)
 		go b.watch()
 	}
+}
+
+// Warm asks a store in the background that is about to be used: then the first
+// decision finds connections and scripts in place, and a store that is not there
+// is told of before a request needs it. ask returns within a decision's time and
+// is tried again, since connecting may take longer.
+func (b *Breaker) Warm(ask func() error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ctx.Err() != nil {
+		return
+	}
+	b.done.Add(1)
+	go b.warm(ask)
+}
+
+func (b *Breaker) warm(ask func() error) {
+	defer b.done.Done()
+	err := ask()
+	for n := 1; err != nil && n < warmTries && Wait(b.ctx, probeEvery); n++ {
+		err = ask()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	// Where a decision has failed meanwhile, the probes find out.
+	if err == nil || b.suspected || b.ctx.Err() != nil {
+		return
+	}
+	b.lose(err)
+	b.suspect()
 }
 
 // lose opens the breaker. mu is held.
