@@ -3,6 +3,7 @@ package goredis
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,36 +36,57 @@ type batcher struct {
 	waiting  []*queued
 }
 
+// queued is a command that waits for a place, and whoever waits for its reply.
 type queued struct {
 	driver.Cmder
 	deadline time.Time
 	done     chan struct{}
+	timer    *time.Timer
 }
 
-// process sends the command and waits for its reply, until ctx is over.
-func (b *batcher) process(ctx context.Context, cmd driver.Cmder) error {
+// spare are those whose command is over. One that was given up may still be
+// under way, and never comes here.
+var spare = sync.Pool{New: func() any {
+	return &queued{done: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+}}
+
+// process sends the command and waits for its reply, until the deadline.
+func (b *batcher) process(deadline time.Time, cmd driver.Cmder) error {
 	b.mu.Lock()
 	if b.underWay < places {
 		b.underWay++
 		b.mu.Unlock()
 		defer b.leave()
-		return b.driver.Process(ctx, cmd)
+		return alone(b.driver, deadline, cmd)
 	}
 	if len(b.waiting) == maxWaiting {
 		b.mu.Unlock()
 		return errBusy
 	}
-	deadline, _ := ctx.Deadline()
-	q := &queued{cmd, deadline, make(chan struct{})}
+	q := spare.Get().(*queued)
+	q.Cmder, q.deadline = cmd, deadline
+	if b.waiting == nil {
+		b.waiting = make([]*queued, 0, batchSize)
+	}
 	b.waiting = append(b.waiting, q)
 	b.mu.Unlock()
+	q.timer.Reset(time.Until(deadline))
 	select {
 	case <-q.done:
-		return q.Err()
-	case <-ctx.Done():
+		q.Cmder = nil
+		spare.Put(q)
+		return cmd.Err()
+	case <-q.timer.C:
 		// The command may be under way, and is no longer ours to look at.
-		return ctx.Err()
+		return context.DeadlineExceeded
 	}
+}
+
+// alone sends a command in a round trip of its own.
+func alone(client driver.UniversalClient, deadline time.Time, cmd driver.Cmder) error {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	return client.Process(ctx, cmd)
 }
 
 // leave gives a place up, or to those who wait for one.
@@ -86,36 +108,40 @@ func (b *batcher) next() []*queued {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	var batch []*queued
-	for len(b.waiting) > 0 && len(batch) < batchSize {
-		if q := b.waiting[0]; q.deadline.After(now) {
-			batch = append(batch, q)
+	for len(b.waiting) > 0 {
+		batch := b.waiting
+		b.waiting = nil
+		if len(batch) > batchSize {
+			b.waiting = slices.Clone(batch[batchSize:])
+			batch = batch[:batchSize]
 		}
-		b.waiting[0] = nil
-		b.waiting = b.waiting[1:]
+		batch = slices.DeleteFunc(batch, func(q *queued) bool { return !q.deadline.After(now) })
+		if len(batch) > 0 {
+			return batch
+		}
 	}
-	if batch == nil {
-		b.underWay--
-	}
-	return batch
+	b.underWay--
+	return nil
 }
 
 // send sends a batch in one round trip, which takes no longer than the most
 // patient of them waits.
 func (b *batcher) send(batch []*queued) {
 	var latest time.Time
-	pipeline := b.driver.Pipeline()
-	for _, q := range batch {
+	commands := make([]driver.Cmder, len(batch))
+	for i, q := range batch {
 		if q.deadline.After(latest) {
 			latest = q.deadline
 		}
-		_ = pipeline.Process(context.Background(), q.Cmder)
+		commands[i] = q.Cmder
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), latest)
 	defer cancel()
+	pipeline := b.driver.Pipeline()
+	_ = pipeline.BatchProcess(ctx, commands...)
 	// Each command has its own error.
 	_, _ = pipeline.Exec(ctx)
 	for _, q := range batch {
-		close(q.done)
+		q.done <- struct{}{}
 	}
 }

@@ -62,50 +62,52 @@ func New(o redis.Options) (*Client, error) {
 // twice, except to where it cannot have run: a server that has just become a
 // replica, or that does not know the script.
 func (c *Client) Run(deadline time.Time, script *redis.Script, keys, args []string) (string, error) {
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
-	defer cancel()
-	process := c.driver.Process
+	process := c.alone
 	if c.batcher != nil {
 		process = c.batcher.process
 	}
 	for pause := firstPause; ; pause *= 2 {
-		reply, err := eval(ctx, process, script, keys, args)
-		if !driver.IsReadOnlyError(err) {
+		reply, err := eval(process, deadline, script, keys, args)
+		if err == nil || !driver.IsReadOnlyError(err) {
 			return reply, c.translate(err)
 		}
 		// go-redis drops such a connection and looks the master up again when it
 		// dials, unless the command was one of several.
-		process = c.driver.Process
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		process = c.alone
+		if time.Until(deadline) < pause {
 			return "", c.translate(err)
 		}
+		time.Sleep(pause)
 	}
 }
 
-func eval(ctx context.Context, process driver.ProcessHook, script *redis.Script, keys, args []string) (string, error) {
-	command := make([]any, 0, 3+len(keys)+len(args))
-	command = append(command, "evalsha", script.SHA, strconv.Itoa(len(keys)))
-	for _, key := range keys {
-		command = append(command, key)
-	}
-	for _, arg := range args {
-		command = append(command, arg)
-	}
-	reply, err := send(ctx, process, command)
-	if driver.HasErrorPrefix(err, "NOSCRIPT") {
-		command[0], command[1] = "eval", script.Source
-		reply, err = send(ctx, process, command)
+// process sends a command and waits for its reply, until the deadline.
+type process func(deadline time.Time, cmd driver.Cmder) error
+
+func (c *Client) alone(deadline time.Time, cmd driver.Cmder) error {
+	return alone(c.driver, deadline, cmd)
+}
+
+func eval(process process, deadline time.Time, script *redis.Script, keys, args []string) (string, error) {
+	words := make([]string, 0, 3+len(keys)+len(args))
+	words = append(words, "evalsha", script.SHA, strconv.Itoa(len(keys)))
+	words = append(append(words, keys...), args...)
+	reply, err := send(process, deadline, words)
+	if err != nil && driver.HasErrorPrefix(err, "NOSCRIPT") {
+		words[0], words[1] = "eval", script.Source
+		reply, err = send(process, deadline, words)
 	}
 	return reply, err
 }
 
-func send(ctx context.Context, process driver.ProcessHook, command []any) (string, error) {
-	cmd := once{driver.NewCmd(ctx, command...)}
-	if err := process(ctx, cmd); err != nil {
+func send(process process, deadline time.Time, words []string) (string, error) {
+	// Pointers, since a string in an any is one more allocation.
+	command := make([]any, len(words))
+	for i := range words {
+		command[i] = &words[i]
+	}
+	cmd := once{driver.NewCmd(context.Background(), command...)}
+	if err := process(deadline, cmd); err != nil {
 		return "", err
 	}
 	return cmd.Text()
