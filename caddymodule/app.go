@@ -44,7 +44,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) Validate() error { return a.check() }
 
 // Start implements caddy.App. It says in the log what each limit does, once for
-// all handlers that have it.
+// all handlers that have it, and has the stores connected to: what is only
+// validated is never started.
 func (a *App) Start() error {
 	type counters struct{ store, scope string }
 	seen := map[counters]string{}
@@ -63,6 +64,7 @@ func (a *App) Start() error {
 		}
 	})
 	for _, h := range a.list() {
+		h.backend.warm()
 		for _, rule := range h.rules {
 			if len(rule.limits) == 0 {
 				a.logger.Info("limit " + rule.name + ": unlimited")

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -56,10 +57,13 @@ type backend struct {
 	// when the Redis is lost; nil where there are none.
 	counters *memory.Store
 
+	shared *sharedStore // nil where Redis is not used
+
 	held
 }
 
-// newBackend takes what the settings say from the pools. It connects to nothing.
+// newBackend takes what the settings say from the pools. It connects to nothing:
+// that is for warm, once it is certain that requests will be served.
 // The backend is to be released even where there is an error.
 func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 	b := &backend{name: "memory"}
@@ -96,6 +100,7 @@ func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 	if err != nil {
 		return b, err
 	}
+	b.shared = shared
 	b.Store, b.Breaker, b.Denials = newTimed(shared.Store, b.name), shared.breaker, shared.denials
 	if onError == core.Local {
 		if b.counters, err = b.memory(memoryKey{insteadOf: runner, maxKeys: s.maxKeys()}); err != nil {
@@ -104,6 +109,13 @@ func newBackend(s Settings, repl *caddy.Replacer) (*backend, error) {
 		b.Fallback = b.counters
 	}
 	return b, nil
+}
+
+// warm has the store ready for the first request. It does not wait.
+func (b *backend) warm() {
+	if b.shared != nil {
+		b.shared.warm()
+	}
 }
 
 func (b *backend) memory(key memoryKey) (*memory.Store, error) {
@@ -163,6 +175,7 @@ type sharedStore struct {
 	breaker *core.Breaker
 	denials *core.Denials
 	runner  held
+	warmed  sync.Once // for all configurations that share it
 }
 
 func newSharedStore(name string, options redis.Options, key runnerKey, prefix string, timeout time.Duration) (*sharedStore, error) {
@@ -181,6 +194,10 @@ func newSharedStore(name string, options redis.Options, key runnerKey, prefix st
 	s.breaker = core.NewBreaker(s.Probe, announce(name))
 	s.denials = core.NewDenials()
 	return s, nil
+}
+
+func (s *sharedStore) warm() {
+	s.warmed.Do(func() { s.breaker.Warm(s.Warm) })
 }
 
 // Destruct implements caddy.Destructor.

@@ -37,7 +37,8 @@ func shareMemory(ctx context.Context, maxKeys int) (*shared, error) {
 	})
 }
 
-// shareRedis returns the connections to a Redis, which are not made yet.
+// shareRedis returns the connections to a Redis. The first is made in the
+// background; nobody waits for it.
 func shareRedis(ctx context.Context, options redis.Options, prefix string, timeout time.Duration, maxKeys int) (*shared, error) {
 	settings, err := fingerprint(options)
 	if err != nil {
@@ -61,6 +62,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		fallback := memory.New(maxKeys)
 		name := "Redis at " + strings.Join(target.Addresses, ", ")
 		breaker := core.NewBreaker(store.Probe, func(event core.Event, err error) { logStore(name, event, err) })
+		breaker.Warm(store.Warm)
 		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), fallback: fallback, close: func() {
 			breaker.Close()
 			_ = runner.Close()
