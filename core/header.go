@@ -60,6 +60,10 @@ func ParseHeaders(names []string) (Headers, error) {
 // left.
 func (h Headers) Set(header http.Header, hits []Hit, d Decision) { setFields(h, header, hits, d.Hit) }
 
+// Fields are the parts of RateLimit-Policy and RateLimit that are the limit's:
+// all of the one, and of the other what comes before what remains.
+func Fields(l *Limit) (policy, rateLimit string) { return l.policy, l.remaining }
+
 func setFields(h Headers, header http.Header, hits []Hit, reported int) {
 	if reported < 0 {
 		return

@@ -85,6 +85,12 @@ func Charged(l *Limit, cost int64) string {
 	return strconv.FormatInt(cost, 10) + " " + strconv.FormatInt(l.window, 10) + " " + strconv.FormatFloat(l.interval, 'g', 17, 64)
 }
 
+// Words are what a script has to know besides to put a bucket into words: the
+// most debt before a request waits, and what Remaining is a part of, in µs.
+func Words(l *Limit) string {
+	return strconv.FormatFloat(l.free, 'g', 17, 64) + " " + strconv.FormatFloat(l.room, 'g', 17, 64)
+}
+
 // Capacity is the most units that the limit can ever let pass at once: a hit
 // that costs more is denied for ever.
 func (l *Limit) Capacity() int64 { return l.capacity }

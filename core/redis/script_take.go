@@ -5,14 +5,16 @@ package redis
 // leaves, core's Limit.Describe puts into words.
 //
 // KEYS are the hits' keys, ARGV what core's Limit.Parameters says of each. Then
-// may come "take" or "peek", and a time in µs instead of the server's, for tests
-// that move the clock.
+// may come "take", "peek" or "tell", and a time in µs instead of the server's,
+// for tests that move the clock.
 //
 // A value is "at used previous" (windows), "at debt 0" (buckets) or a list of
 // times (sliding-log). A single negative number is a block and when it ends.
 //
 // The reply is the time in µs and four numbers a hit: 0 denied, 1 allowed or
-// 2 blocked, and the three that tell its state.
+// 2 blocked, and the three that tell its state. To "tell", which core's Words
+// follow, of one hit that is allowed and need not wait, it is what the RateLimit
+// field says of it instead, after a "=": "=99;t=60".
 var takeScript = NewScript(`
 local clock = tonumber(ARGV[#KEYS + 2])
 if not clock then
@@ -29,12 +31,41 @@ local function carried(previous, elapsed, window)
   return math.ceil(previous * (window - elapsed) / window)
 end
 
+-- How far into a window no more than room of the previous units count.
+local function faded(previous, room, window)
+  if room >= previous then return 0 end
+  local elapsed = window - math.floor(room * window / previous)
+  if elapsed < window and carried(previous, elapsed, window) > room then elapsed = elapsed + 1 end
+  return elapsed
+end
+
+-- What core's Describe finds for RateLimit, nil if the hit has to wait.
+local function told(h, free, room)
+  local remaining, refill = h.count - h.b, h.at + h.window - clock
+  if h.tag == 'sl' then
+    refill = h.c + h.window - clock
+  elseif h.tag == 'sw' then
+    local kept = carried(h.c, clock - h.at, h.window)
+    remaining = remaining - kept
+    if kept > 0 then
+      refill = h.at + faded(h.c, kept - 1, h.window) - clock
+    else
+      refill = refill + faded(h.b, h.b - 1, h.window)
+    end
+  elseif h.debt then
+    if h.b > free then return nil end
+    remaining = math.floor((room - h.b + math.min(1, h.interval / 1000)) / h.interval)
+    refill = h.at - clock + math.ceil(math.min(h.b, h.b + (remaining + 1) * h.interval - room))
+  end
+  return string.format('=%.0f;t=%.0f', remaining, math.ceil(refill / 1000000))
+end
+
 local hits, all = {}, ARGV[#KEYS + 1] ~= 'peek'
 for i, key in ipairs(KEYS) do
   local tag, dry, count, window, interval, ceiling, cost =
     string.match(ARGV[i], '(%a+) (%d) (%d+) (%d+) (%S+) (%S+) (%d+)')
   count, window, cost = tonumber(count), tonumber(window), tonumber(cost)
-  local h = {tag = tag, cost = cost, window = window, verdict = 0, at = 0, b = 0, c = 0}
+  local h = {tag = tag, count = count, cost = cost, window = window, verdict = 0, at = 0, b = 0, c = 0}
   local log = tag == 'sl'
   local first
   if log then
@@ -98,8 +129,9 @@ for i, key in ipairs(KEYS) do
         if b < 0 then b = 0 end
         at = clock
       end
-      h.debt = cost * tonumber(interval)
-      allowed = cost == 0 or b + h.debt <= tonumber(ceiling)
+      h.interval, h.ceiling = tonumber(interval), tonumber(ceiling)
+      h.debt = cost * h.interval
+      allowed = cost == 0 or b + h.debt <= h.ceiling
     end
     h.at, h.b, h.c = at, b, c
   end
@@ -135,8 +167,11 @@ for i, key in ipairs(KEYS) do
       end
       redis.call('SET', key, string.format('%.0f %.17g %.0f', h.at, h.b, h.c), 'PX', lifetime(life))
     end
+    local free, room = string.match(ARGV[2] or '', '^tell (%S+) (%S+)$')
+    local words = free and told(h, tonumber(free), tonumber(room))
+    if words then return redis.status_reply(words) end
   end
   reply[i + 1] = string.format('%d %.0f %.17g %.0f', h.verdict, h.at, h.b, h.c)
 end
-return table.concat(reply, ' ')
+return redis.status_reply(table.concat(reply, ' '))
 `)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -35,22 +34,6 @@ const (
 	overdue          // nothing was sent in time; the connection is good
 )
 
-// short[n] begins the only bulk string that is n bytes long on the wire, where
-// such a one exists.
-var short = makeShort()
-
-func makeShort() []string {
-	table := make([]string, tabled)
-	for n := 0; ; n++ {
-		header := "$" + strconv.Itoa(n) + "\r\n"
-		total := len(header) + n + 2
-		if total >= tabled {
-			return table
-		}
-		table[total] = header
-	}
-}
-
 // exchange sends a command and reads its reply.
 func exchange(c *conn, deadline time.Time, command string) (string, int, error) {
 	if err := c.net.SetDeadline(deadline); err != nil {
@@ -64,13 +47,9 @@ func exchange(c *conn, deadline time.Time, command string) (string, int, error) 
 		return "", lost, failed(c, err)
 	}
 	got := string(c.buffer[:n])
-	// A reply that came in one piece is recognised by its length: the table
-	// spares Yaegi the parsing of a number, and a bulk string may hold line ends.
-	if n < tabled {
-		header := short[n]
-		if header != "" && strings.HasPrefix(got, header) && strings.HasSuffix(got, "\r\n") {
-			return got[len(header) : n-2], answered, nil
-		}
+	// What a script answers is a status: a line, and usually in one piece.
+	if n > 3 && got[0] == '+' && strings.IndexByte(got, '\n') == n-1 && got[n-2] == '\r' {
+		return got[1 : n-2], answered, nil
 	}
 	return exchangeLong(c, got)
 }
@@ -87,7 +66,7 @@ func unwritten(c *conn, partly, nothing bool, err error) (string, int, error) {
 	return "", lost, failed(c, err)
 }
 
-// exchangeLong reads a reply that is an error, is long or came in pieces, of
+// exchangeLong reads a reply that is an error, no status or came in pieces, of
 // which got has been read.
 func exchangeLong(c *conn, got string) (string, int, error) {
 	replies, err := readReplies(c.net, got, 1, maxScriptReply)

@@ -1,0 +1,99 @@
+package resp
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/weirproxy/weir/core/redis"
+)
+
+// Line is a connection in the hands of who asks for many: it writes commands
+// made by a Form to Net, and reads as many lines, without a call of this
+// package for each. One goroutine at a time uses it.
+type Line struct {
+	Net net.Conn
+
+	// Buffer is for reading: replies that are longer than it are Rest's to read.
+	Buffer []byte
+
+	conn *conn
+	pool *pool
+}
+
+// Line takes a connection to the server that decides, by the deadline. A Cluster
+// has no such one.
+func (c *Client) Line(deadline time.Time) (*Line, error) {
+	if c.pool == nil {
+		return nil, errors.New("redis: a Cluster has no single line")
+	}
+	cn, err := take(c.pool, deadline)
+	if err != nil {
+		return nil, err
+	}
+	return &Line{Net: cn.net, Buffer: cn.buffer, conn: cn, pool: c.pool}, nil
+}
+
+// Release gives the line back, whose replies have all been read.
+func (l *Line) Release() { give(l.pool, l.conn) }
+
+// Abandon ends a line that failed, and says whose error that is.
+func (l *Line) Abandon(err error) error {
+	l.pool.drop(l.conn)
+	if late(err) {
+		// The others may be fine: closing them would make a slow server slower.
+		l.pool.onLoss()
+	} else {
+		l.pool.flush()
+	}
+	return failed(l.conn, err)
+}
+
+// maxLine is longer than any script's reply or any server's error.
+const maxLine = 4 << 10
+
+// Rest reads on until n lines have come, of which got is the beginning.
+func (l *Line) Rest(got string, n int) ([]string, error) {
+	for {
+		if lines := strings.Split(got, "\r\n"); len(lines) > n {
+			if len(lines) > n+1 || lines[n] != "" {
+				return nil, errors.New("more replies than commands")
+			}
+			return lines, nil
+		}
+		if len(got) > n*maxLine {
+			return nil, errTooLarge
+		}
+		read, err := l.Net.Read(l.Buffer)
+		if err != nil {
+			return nil, err
+		}
+		got += string(l.Buffer[:read])
+	}
+}
+
+// Form is a command that runs a script with one key, but for the identity in
+// that key.
+type Form struct {
+	// Before[n] comes before an identity of n bytes, After after any.
+	Before []string
+	After  string
+}
+
+// maxIdentity is the length of the longest identity that a Form takes.
+const maxIdentity = 64
+
+// NewForm makes the command that runs the script with args, and with a key that
+// is head, an identity and tail.
+func NewForm(script *redis.Script, head, tail string, args []string) Form {
+	var f Form
+	for n := 0; n <= maxIdentity; n++ {
+		key := head + strings.Repeat("x", n) + tail
+		command := evalsha(script, []string{key}, args)
+		identity := strings.Index(command, key) + len(head)
+		f.Before = append(f.Before, command[:identity])
+		f.After = command[identity+n:]
+	}
+	return f
+}
