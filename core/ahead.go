@@ -19,18 +19,13 @@ func decideLeased(l *Limiter, now time.Time, hits []Hit) Decision {
 	return decideAhead(l, now, hits)
 }
 
-// decideAhead is decideStored, but fetches ahead.
+// decideAhead asks the store, and fetches ahead.
 func decideAhead(l *Limiter, now time.Time, hits []Hit) Decision {
-	if err := takeAhead(l, now, hits); err != nil {
-		l.Breaker.Failed(err)
-		return decideAlone(l, now, hits)
+	err := takeAhead(l, now, hits)
+	if err == nil {
+		l.Breaker.Succeeded()
 	}
-	l.Breaker.Succeeded()
-	d := Summarize(hits)
-	if !d.Allowed && l.Denials != nil {
-		remember(l.Denials, now, hits)
-	}
-	return d
+	return l.Settle(now, hits, err)
 }
 
 func takeAhead(l *Limiter, now time.Time, hits []Hit) error {
