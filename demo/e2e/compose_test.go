@@ -15,13 +15,15 @@ import (
 )
 
 // TestComposeConfiguration runs the compose stack's configuration, with its
-// addresses replaced, on the same programs outside of containers.
+// addresses replaced, on the same programs outside of containers. Decisions have
+// time, so that none is counted in memory because the machine is busy.
 func TestComposeConfiguration(t *testing.T) {
 	redis := redistest.Start(t).Addr()
 	site, metrics := Site(t), freeAddress(t)
-	traefik := Traefik(t, configuration(t, "dynamic.yml", "redis:6379", redis, "site:8000", strings.TrimPrefix(site, "http://"))).URL
+	traefik := Traefik(t, configuration(t, "dynamic.yml",
+		"          redis:\n", "          timeout: 5s\n          redis:\n", "redis:6379", redis, "site:8000", strings.TrimPrefix(site, "http://"))).URL
 	caddy := Caddy(t, configuration(t, "Caddyfile",
-		"\tweir {\n\t\tredis", "\tadmin {$WEIR_ADMIN}\n\tweir {\n\t\tredis", "redis:6379", redis,
+		"\tweir {\n\t\tredis", "\tadmin {$WEIR_ADMIN}\n\tweir {\n\t\ttimeout 5s\n\t\tredis", "redis:6379", redis,
 		":80 {", "http://{$WEIR_LISTEN} {", ":9180 {", "http://"+metrics+" {", "site:8000", site)).URL
 
 	for i, call := range []struct {

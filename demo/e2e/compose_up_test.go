@@ -26,8 +26,8 @@ func TestComposeUp(t *testing.T) {
 		"Cluster":   {"traefik-1=8181", "caddy-1=8182", "traefik-2=8183", "caddy-2=8184"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// A proxy's first request makes its connections. On a busy machine that
-			// outlasts the time a decision has, and it is counted in memory.
+			// A proxy connects when it starts, which on a busy machine may outlast
+			// the time that its first decision has: that is counted in memory.
 			for _, proxy := range proxies {
 				_, port, _ := strings.Cut(proxy, "=")
 				get(t, "http://127.0.0.1:"+port+"/api/try/fixed-window")

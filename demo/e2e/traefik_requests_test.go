@@ -203,7 +203,7 @@ func TestTraefikForwardedFor(t *testing.T) {
 func TestTraefikTellsOfTheStore(t *testing.T) {
 	redis := redistest.Start(t)
 	traefik, log := traefikWith(t, proxy.TraefikOptions{Dynamic: routes(hello(t), map[string]string{
-		"limit": weirOf(fmt.Sprintf(`{limits: [{name: api, rate: 3/1h}], redis: {address: %q}}`, redis.Addr())),
+		"limit": weirOf(fmt.Sprintf(`{limits: [{name: api, rate: 3/1h}], timeout: 5s, redis: {address: %q}}`, redis.Addr())),
 	})})
 	url := traefik.URL + "/limit"
 	admitted(t, 1, url)
@@ -233,4 +233,42 @@ func TestTraefikTellsOfTheStore(t *testing.T) {
 			t.Errorf("%d lines of %s, want %d", n, text, want)
 		}
 	}
+}
+
+// TestTraefikConnectsAtStart: the first request finds a connection, and Redis
+// knows the script. A reload with the same settings opens no further one.
+func TestTraefikConnectsAtStart(t *testing.T) {
+	redis := redistest.Start(t)
+	limit := weirOf(fmt.Sprintf(`{rate: 3/1h, timeout: 5s, redis: {address: %q}}`, redis.Addr()))
+	site := hello(t)
+	traefik := Traefik(t, routes(site, map[string]string{"limit": limit}))
+	eventually(t, "Redis to know the script", func() bool {
+		return strings.Contains(redis.MustDo("INFO", "commandstats"), "cmdstat_eval:")
+	})
+	if n := connected(redis); n != 1 {
+		t.Errorf("%d connections before the first request, want 1", n)
+	}
+	reload(t, traefik, routes(site, map[string]string{"limit": limit, "other": limit}))
+	if n := connected(redis); n != 1 {
+		t.Errorf("%d connections after a reload, want 1", n)
+	}
+	if keys := redis.MustDo("DBSIZE"); keys != "0" {
+		t.Errorf("%s keys before the first request", keys)
+	}
+	if came := admitted(t, 4, traefik.URL+"/limit"); came != 3 {
+		t.Errorf("%d came through, want 3", came)
+	}
+}
+
+// TestTraefikMissesTheStoreAtStart: one that is not there is told of before a
+// request needs it, and so is its coming.
+func TestTraefikMissesTheStoreAtStart(t *testing.T) {
+	redis := redistest.Start(t)
+	redis.Stop()
+	_, log := traefikWith(t, proxy.TraefikOptions{Dynamic: routes(hello(t), map[string]string{
+		"limit": weirOf(fmt.Sprintf(`{rate: 3/1h, redis: {address: %q}}`, redis.Addr())),
+	})})
+	eventually(t, "the store to be lost", func() bool { return len(log.lines("is lost, onError applies")) == 1 })
+	redis.Restart()
+	eventually(t, "the store to be back", func() bool { return len(log.lines("is back")) == 1 })
 }
