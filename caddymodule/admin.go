@@ -152,7 +152,7 @@ func readChange(r *http.Request) (change, error) {
 			return nil, apiError(http.StatusBadRequest, err)
 		}
 		return func(t target, identity string) error {
-			return t.handler.backend.Store.Block(time.Now(), t.limit, identity, length)
+			return t.handler.backend.Block(time.Now(), t.limit, identity, length)
 		}, nil
 	}
 	return nil, nil

@@ -118,6 +118,9 @@ func (b *backend) warm() {
 	}
 }
 
+// lease lets limits that have a lease use it, which only Redis bears.
+func (b *backend) lease() { b.Leases = b.shared.leases }
+
 func (b *backend) memory(key memoryKey) (*memory.Store, error) {
 	shared, err := hold(&b.held, memories, key, func() (*sharedMemory, error) {
 		return &sharedMemory{memory.New(key.maxKeys)}, nil
@@ -174,6 +177,7 @@ type sharedStore struct {
 	name    string
 	breaker *core.Breaker
 	denials *core.Denials
+	leases  *core.Leases
 	runner  held
 	warmed  sync.Once // for all configurations that share it
 }
@@ -192,7 +196,7 @@ func newSharedStore(name string, options redis.Options, key runnerKey, prefix st
 		return nil, err
 	}
 	s.breaker = core.NewBreaker(s.Probe, announce(name))
-	s.denials = core.NewDenials()
+	s.denials, s.leases = core.NewDenials(), core.NewLeases()
 	return s, nil
 }
 

@@ -69,6 +69,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			ipv4_prefix <bits>
 //			ipv6_prefix <bits>
 //			dry_run
+//			lease       <units> [<duration>]
 //		}
 //
 //		redis      <addresses...> { ... }
@@ -201,7 +202,7 @@ func parseLimit(h httpcaddyfile.Helper) (*Limit, *block, error) {
 	return limit, b, nil
 }
 
-var limitNames = []string{"match", "key", "rate", "algorithm", "burst", "max_wait", "cost", "exempt", "ipv4_prefix", "ipv6_prefix", "dry_run"}
+var limitNames = []string{"match", "key", "rate", "algorithm", "burst", "max_wait", "cost", "exempt", "ipv4_prefix", "ipv6_prefix", "dry_run", "lease"}
 
 func (b *block) limitOption(h httpcaddyfile.Helper, l *Limit) (err error) {
 	switch b.Val() {
@@ -234,6 +235,12 @@ func (b *block) limitOption(h httpcaddyfile.Helper, l *Limit) (err error) {
 		l.IPv6Prefix, err = number[int](b)
 	case "dry_run":
 		return b.flag(&l.DryRun)
+	case "lease":
+		lease := b.RemainingArgs()
+		if len(lease) == 0 {
+			return b.ArgErr()
+		}
+		l.Lease = caddyhttp.WeakString(strings.Join(lease, " "))
 	}
 	return err
 }

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	zoneNames        = []string{"match", "key", "window", "events", "ipv4_prefix", "ipv6_prefix"}
+	zoneNames        = []string{"match", "key", "window", "events", "lease", "ipv4_prefix", "ipv6_prefix"}
 	compatNames      = []string{"sweep_interval", "log_key", "disable_metrics", "distributed", "storage"}
 	distributedNames = []string{"read_interval", "write_interval", "purge_age"}
 )
@@ -20,6 +20,7 @@ var (
 //		key         <text>
 //		window      <duration>
 //		events      <n>
+//		lease       <units> [<duration>]
 //		ipv4_prefix <bits>
 //		ipv6_prefix <bits>
 //	}
@@ -52,6 +53,7 @@ func parseZone(h httpcaddyfile.Helper) (*Limit, *block, error) {
 			return nil, nil, err
 		}
 	}
+	zone.Lease = scope.Lease
 	zone.MatcherSetsRaw, zone.Key, zone.IPv4Prefix, zone.IPv6Prefix = scope.MatcherSetsRaw, scope.Key, scope.IPv4Prefix, scope.IPv6Prefix
 	for _, required := range []string{"window", "events"} {
 		if !b.has(required) {

@@ -82,6 +82,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	leased := false
 	for _, limit := range slices.Concat(h.Limits, zones) {
 		if limit == nil { // null in JSON
 			limit = new(Limit)
@@ -93,9 +94,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.rules = append(h.rules, rule)
 		h.hits += len(rule.limits)
 		h.dryRuns = h.dryRuns || limit.DryRun
+		leased = leased || rule.lease.Units > 0
+		if rule.lease.Units > 0 && settings.Redis == nil {
+			return fmt.Errorf("limit %s: %w", rule.name, core.LeaseNeedsRedis(rule.lease))
+		}
 	}
 	if h.backend, err = newBackend(settings, caddy.NewReplacer()); err != nil {
 		return err
+	}
+	if leased {
+		h.backend.lease()
 	}
 	if !h.DisableMetrics {
 		h.tally = newTally(h.rules)

@@ -59,6 +59,14 @@ type Limit struct {
 	// Decide, count, log and report, but never deny or delay.
 	DryRun bool `json:"dry_run,omitempty"`
 
+	// How many units to fetch ahead from Redis for each key at most, and how long
+	// they last: `50 1s`, or `50` for a second. Requests that they suffice for are
+	// decided without asking Redis. Over any time, all proxies together let no
+	// more through than the limit does in that time and the lease's together.
+	// Units that nobody comes for are lost to the client. Not with `leaky-bucket`
+	// nor `max_wait`. Default: none, every decision is exact.
+	Lease caddyhttp.WeakString `json:"lease,omitempty"`
+
 	// How many leading bits of an IPv4 address are counted, 0 for all.
 	// Default: all.
 	IPv4Prefix *int `json:"ipv4_prefix,omitempty"`
@@ -76,6 +84,7 @@ type rule struct {
 	exempt   core.Networks
 	key      key
 	cost     cost
+	lease    core.Lease
 	limits   []*core.Limit // one for each rate
 }
 
@@ -91,6 +100,9 @@ func (l *Limit) compile(prefix string) (*rule, error) {
 		return nil, err
 	}
 	spec.Cost = cost.fixed
+	if spec.Lease, err = core.ParseLease(string(l.Lease)); err != nil {
+		return nil, err
+	}
 	limits, err := spec.Limits(prefix)
 	if err != nil {
 		return nil, err
@@ -103,7 +115,7 @@ func (l *Limit) compile(prefix string) (*rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rule{name: l.Name, exempt: exempt, key: key, cost: cost, limits: limits}, nil
+	return &rule{name: l.Name, exempt: exempt, key: key, cost: cost, lease: spec.Lease, limits: limits}, nil
 }
 
 func (l *Limit) compileKey() (key, error) {

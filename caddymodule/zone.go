@@ -78,6 +78,9 @@ type Zone struct {
 	// The length of the window.
 	Window caddy.Duration `json:"window,omitempty"`
 
+	// How many units to fetch ahead from Redis, as in a limit. Default: none.
+	Lease caddyhttp.WeakString `json:"lease,omitempty"`
+
 	// How many leading bits of an IPv4 address are counted. Default: all.
 	IPv4Prefix *int `json:"ipv4_prefix,omitempty"`
 
@@ -103,6 +106,7 @@ func (z *Zone) limit(name string) (*Limit, error) {
 		Key:            z.Key,
 		Rate:           core.Rate{Count: z.MaxEvents, Window: window}.String(),
 		Algorithm:      core.SlidingLog.String(),
+		Lease:          z.Lease,
 		IPv4Prefix:     z.IPv4Prefix,
 		IPv6Prefix:     z.IPv6Prefix,
 	}
