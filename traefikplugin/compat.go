@@ -36,7 +36,7 @@ func traefikLimit(c *Config, limit Limit) (Limit, error) {
 		return limit, &core.OptionError{Option: traefikOption(c), Value: "without average", Want: "average as well, or rate and key in place of both"}
 	}
 	for _, other := range []struct{ name, value string }{
-		{"rate", strings.Join(limit.Rate, ",")}, {"algorithm", limit.Algorithm}, {"maxWait", limit.MaxWait},
+		{"rate", strings.Join(limit.Rate, ",")}, {"algorithm", limit.Algorithm}, {"maxWait", limit.MaxWait}, {"lease", limit.Lease},
 	} {
 		if other.value != "" {
 			return limit, &core.OptionError{Option: other.name, Value: other.value, Want: "none beside average, or rate alone"}

@@ -32,7 +32,7 @@ func TestTraefikLimit(t *testing.T) {
 			if l.Rate[0] != test.rate || l.Key != test.key || l.Burst != test.burst || l.MaxWait != test.wait {
 				t.Errorf("got %+v", l)
 			}
-			if _, err := readRule(&l, core.DefaultPrefix); err != nil {
+			if _, err := readRule(&l, core.DefaultPrefix, false); err != nil {
 				t.Error(err)
 			}
 		})

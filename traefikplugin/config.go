@@ -97,6 +97,10 @@ type Limit struct {
 	// DryRun counts and logs, and never denies or delays.
 	DryRun string `mapstructure:"dryRun"`
 
+	// Lease is how many units are fetched ahead from Redis for each key at most,
+	// and for how long they last: "50 1s", or "50" for a second. By default none.
+	Lease string `mapstructure:"lease"`
+
 	Unknown map[string]any `mapstructure:",remain"`
 }
 

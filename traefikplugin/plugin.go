@@ -56,6 +56,9 @@ func newHandler(ctx context.Context, next http.Handler, config *Config, name str
 		for _, limit := range r.limits {
 			announce(ctx, name+": "+limit.String()+", for each "+r.key.text+", counted "+store.where)
 			h.dryRuns = h.dryRuns || limit.DryRun
+			if limit.Lease.Units > 0 {
+				h.limiter.Leases = store.leases
+			}
 		}
 		h.most += len(r.limits)
 	}

@@ -29,7 +29,7 @@ func readRules(c *Config, name, prefix string) ([]rule, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := readRule(&only, prefix)
+		r, err := readRule(&only, prefix, c.Redis != nil)
 		return []rule{r}, err
 	}
 	misplaced := firstSet(reflect.ValueOf(c.One))
@@ -43,7 +43,7 @@ func readRules(c *Config, name, prefix string) ([]rule, error) {
 	var all []*core.Limit
 	for i := range c.Limits {
 		block := "limits[" + strconv.Itoa(i) + "]."
-		r, err := readRule(&c.Limits[i], prefix)
+		r, err := readRule(&c.Limits[i], prefix, c.Redis != nil)
 		if err != nil {
 			return nil, inBlock(block, err)
 		}
@@ -68,7 +68,8 @@ func onlyLimit(c *Config, name string) (Limit, error) {
 	return traefikLimit(c, only)
 }
 
-func readRule(l *Limit, prefix string) (rule, error) {
+// readRule makes the rule of one limit; inRedis says where it is counted.
+func readRule(l *Limit, prefix string, inRedis bool) (rule, error) {
 	r := rule{name: l.Name}
 	var err error
 	spec := core.Spec{Name: l.Name, Rate: strings.Join(l.Rate, ","), Algorithm: l.Algorithm}
@@ -93,6 +94,9 @@ func readRule(l *Limit, prefix string) (rule, error) {
 	if spec.DryRun, err = readBool("dryRun", l.DryRun); err != nil {
 		return r, err
 	}
+	if spec.Lease, err = readLease(l.Lease, inRedis); err != nil {
+		return r, err
+	}
 	if r.limits, err = spec.Limits(prefix); err != nil {
 		return r, err
 	}
@@ -113,6 +117,14 @@ func readRule(l *Limit, prefix string) (rule, error) {
 	}
 	r.exempt, err = core.ParseNetworks("exempt", trimmed(l.Exempt))
 	return r, err
+}
+
+func readLease(s string, inRedis bool) (core.Lease, error) {
+	lease, err := core.ParseLease(s)
+	if err == nil && lease.Units > 0 && !inRedis {
+		err = core.LeaseNeedsRedis(lease)
+	}
+	return lease, err
 }
 
 // limitName makes a limit's name of a middleware's, such as "limit@file".

@@ -21,9 +21,10 @@ type shared struct {
 	// where says where the counters are, for the log.
 	where string
 
-	// breaker, denials and fallback are nil where the store is memory.
+	// breaker, denials, leases and fallback are nil where the store is memory.
 	breaker  *core.Breaker
 	denials  *core.Denials
+	leases   *core.Leases
 	fallback core.Store
 
 	close func()
@@ -63,7 +64,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		name := "Redis at " + strings.Join(target.Addresses, ", ")
 		breaker := core.NewBreaker(store.Probe, func(event core.Event, err error) { logStore(name, event, err) })
 		breaker.Warm(store.Warm)
-		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), fallback: fallback, close: func() {
+		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: core.NewLeases(), fallback: fallback, close: func() {
 			breaker.Close()
 			_ = runner.Close()
 			_ = fallback.Close()
