@@ -17,10 +17,14 @@ import (
 // The known faults of Traefik's own rateLimit, each beside weir with the same
 // options.
 
-// ownAndWeir are routes with the same options for both. weir's decisions are
-// Redis's even where a busy machine takes its time.
+// ownAndWeir are routes with the same options for both.
 func ownAndWeir(options string) map[string]string {
-	return map[string]string{"own": ownOf(options), "weir": weirOf("{timeout: 5s, " + strings.TrimPrefix(options, "{"))}
+	return map[string]string{"own": ownOf(options), "weir": weirOf(options)}
+}
+
+// patient says how to reach Redis, in time for every decision on a busy machine.
+func patient(redis *redistest.Server) string {
+	return fmt.Sprintf("redis: {endpoints: [%q], readTimeout: 3s, writeTimeout: 3s}", redis.Addr())
 }
 
 func TestTraefikWithRedisDown(t *testing.T) {
@@ -63,7 +67,7 @@ func TestTraefikSendsNoClock(t *testing.T) {
 	for name, want := range map[string]bool{"own": true, "weir": false} {
 		t.Run(name, func(t *testing.T) {
 			redis := redistest.Start(t)
-			options := fmt.Sprintf(`{average: 10, burst: 5, redis: {endpoints: [%q]}}`, redis.Addr())
+			options := "{average: 10, burst: 5, " + patient(redis) + "}"
 			traefik := Traefik(t, routes(hello(t), map[string]string{name: ownAndWeir(options)[name]}))
 			redis.MustDo("CONFIG", "SET", "slowlog-log-slower-than", "0")
 			redis.MustDo("SLOWLOG", "RESET")
@@ -109,8 +113,7 @@ func hasClock(slowlog string) bool {
 // Traefik forgets a bucket in Redis before it is full again, and begins with a
 // full one.
 func TestTraefikIdleBucketRefillsAtTheRate(t *testing.T) {
-	redis := redistest.Start(t).Addr()
-	options := fmt.Sprintf(`{average: 1, burst: 100, redis: {endpoints: [%q]}}`, redis)
+	options := "{average: 1, burst: 100, " + patient(redistest.Start(t)) + "}"
 	traefik := Traefik(t, routes(hello(t), ownAndWeir(options)))
 	for _, name := range []string{"own", "weir"} {
 		admitted(t, 110, traefik.URL+"/"+name)
@@ -129,8 +132,7 @@ func TestTraefikIdleBucketRefillsAtTheRate(t *testing.T) {
 }
 
 func TestTraefikAverageOfZeroIsNoLimit(t *testing.T) {
-	redis := redistest.Start(t).Addr()
-	traefik := Traefik(t, routes(hello(t), ownAndWeir(fmt.Sprintf(`{average: 0, burst: 1, redis: {endpoints: [%q]}}`, redis))))
+	traefik := Traefik(t, routes(hello(t), ownAndWeir("{average: 0, burst: 1, "+patient(redistest.Start(t))+"}")))
 	own := admitted(t, 20, traefik.URL+"/own")
 	if came := admitted(t, 20, traefik.URL+"/weir"); came != 20 {
 		t.Errorf("%d came through, want all 20", came)

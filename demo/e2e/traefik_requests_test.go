@@ -216,23 +216,31 @@ func TestTraefikTellsOfTheStore(t *testing.T) {
 	if came := admitted(t, 10, url); came != 3 {
 		t.Errorf("%d came through with the new Redis, want 3", came)
 	}
+	denial := "DBG limit@file: limit api denied 127.0.0.1 for "
+	// What is printed arrives in its own time, the last denial last.
+	eventually(t, "all denials to be logged", func() bool { return log.count(denial) >= 14 })
 	for text, want := range map[string]int{
 		"DBG limit@file: limit api: 3 in any 1h (sliding-window), for each ip, counted in Redis at " + redis.Addr(): 1,
 		"ERR Redis at " + redis.Addr() + " is lost, onError applies: ":                                              1,
 		"ERR Redis at " + redis.Addr() + " is back":                                                                 1,
-		"DBG limit@file: limit api denied 127.0.0.1 for ":                                                           14,
+		denial: 14,
 	} {
-		level, line, _ := strings.Cut(text, " ")
-		n := 0
-		for _, logged := range log.lines("weir: " + line) {
-			if strings.Contains(logged, " "+level+" ") {
-				n++
-			}
-		}
-		if n != want {
+		if n := log.count(text); n != want {
 			t.Errorf("%d lines of %s, want %d", n, text, want)
 		}
 	}
+}
+
+// count is how many lines weir wrote at a level, such as "ERR Redis at …".
+func (l *logged) count(levelAndText string) int {
+	level, text, _ := strings.Cut(levelAndText, " ")
+	n := 0
+	for _, line := range l.lines("weir: " + text) {
+		if strings.Contains(line, " "+level+" ") {
+			n++
+		}
+	}
+	return n
 }
 
 // TestTraefikConnectsAtStart: the first request finds a connection, and Redis
