@@ -48,7 +48,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	decision := h.limiter.Decide(time.Now(), hits)
+	finish(h, w, r, hits, h.limiter.Decide(time.Now(), hits))
+}
+
+// finish does what was decided.
+func finish(h *handler, w http.ResponseWriter, r *http.Request, hits []core.Hit, decision core.Decision) {
 	if !decision.Allowed || decision.Delay > 0 || h.dryRuns {
 		if !mayGoOn(h, w, r, hits, decision) {
 			return

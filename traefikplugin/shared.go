@@ -27,6 +27,9 @@ type shared struct {
 	leases   *core.Leases
 	fallback core.Store
 
+	// lane is nil where the store has none.
+	lane *lane
+
 	close func()
 }
 
@@ -64,7 +67,14 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		name := "Redis at " + strings.Join(target.Addresses, ", ")
 		breaker := core.NewBreaker(store.Probe, func(event core.Event, err error) { logStore(name, event, err) })
 		breaker.Warm(store.Warm)
-		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: core.NewLeases(), fallback: fallback, close: func() {
+		var own *lane
+		if !runner.Sharded() {
+			own = newLane(redisLoops, func(l *lane) { decideInRedis(l, runner, breaker, timeout) })
+		}
+		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: core.NewLeases(), fallback: fallback, lane: own, close: func() {
+			if own != nil {
+				own.close()
+			}
 			breaker.Close()
 			_ = runner.Close()
 			_ = fallback.Close()

@@ -1,0 +1,131 @@
+package traefikplugin
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/weirproxy/weir/core"
+)
+
+// lane decides the usual request: one limit, which counts each IPv4 peer.
+//
+// Where code is interpreted, calling a function costs by all that its body says:
+// each variable and each value in between is allocated anew. Going round a loop
+// allocates none of that. So goroutines that loop decide, in one long body each,
+// and requests wait for them. What is not usual they leave to the handler.
+//
+// All middlewares on one store share its lane.
+type lane struct {
+	calls chan *call
+
+	// origin is when the lane's clock began, which counts ns.
+	origin time.Time
+
+	// loops is how many goroutines decide.
+	loops int
+}
+
+const (
+	// laneQueue is how many calls may wait before more wait to join them.
+	laneQueue = 256
+
+	// laneLinger is how long calls are answered after the lane's end: longer
+	// than a request of an earlier configuration takes to come this far.
+	laneLinger = time.Hour
+)
+
+// call is a request in the lane. What is set in the end says what became of it;
+// where nothing is, the lane could not decide, and nothing was charged.
+type call struct {
+	gate *gate
+	peer string
+	at   int64 // by the lane's clock
+	done chan bool
+
+	// who is the identity.
+	who string
+
+	// told is what RateLimit says after the limit's name: the request is allowed.
+	told string
+
+	// denied is an answer given a moment ago, which stands.
+	denied *denial
+
+	// reply is what else the store says, err why it says nothing.
+	reply string
+	err   error
+
+	// learn is an answer that stands for who. Nobody waits for such a call.
+	learn *denial
+}
+
+func newLane(loops int, decide func(*lane)) *lane {
+	l := &lane{calls: make(chan *call, laneQueue), origin: time.Now(), loops: loops}
+	for i := 0; i < loops; i++ {
+		go decide(l)
+	}
+	return l
+}
+
+// close ends the loops. Calls that still come are left to their handlers.
+func (l *lane) close() {
+	for i := 0; i < l.loops; i++ {
+		l.calls <- nil
+	}
+	time.AfterFunc(laneLinger, func() { l.calls <- nil })
+	go func() {
+		for c := <-l.calls; c != nil; c = <-l.calls {
+			c.done <- true
+		}
+	}()
+}
+
+// usual reports whether the lane can decide for the handler.
+func usual(h *handler) bool {
+	if h.simple == nil || h.dryRuns || h.limiter.Leases != nil || !h.answer.Headers.RateLimit || h.answer.Headers.XRateLimit {
+		return false
+	}
+	limit := h.simple.limits[0]
+	return limit.Rate.Count > 0 && limit.Lease.Units == 0
+}
+
+// serveInLane is the middleware, for requests in the lane.
+func serveInLane(h *handler, l *lane, g *gate) http.Handler {
+	next, calls, origin := h.next, l.calls, l.origin
+	policy, text := core.Fields(h.simple.limits[0])
+	policies := []string{policy}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{gate: g, peer: r.RemoteAddr, at: int64(time.Since(origin)), done: make(chan bool, 1)}
+		calls <- c
+		<-c.done
+		header := w.Header()
+		if c.told == "" || len(header) > 0 {
+			leaveLane(h, l, c, w, r)
+			return
+		}
+		header["Ratelimit-Policy"] = policies
+		header["Ratelimit"] = []string{text + c.told}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// leaveLane does what is not usual with a request.
+func leaveLane(h *handler, l *lane, c *call, w http.ResponseWriter, r *http.Request) {
+	if c.denied != nil {
+		denyAgain(c.denied, w, w.Header())
+		return
+	}
+	if c.told != "" {
+		addFields(w.Header(), h.simple.limits[0], c.told)
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	serveDecided(h, l, c, w, r)
+}
+
+// addFields is for an answer that has fields already.
+func addFields(header http.Header, limit *core.Limit, told string) {
+	policy, text := core.Fields(limit)
+	header["Ratelimit-Policy"] = append(header["Ratelimit-Policy"], policy)
+	header["Ratelimit"] = append(header["Ratelimit"], text+told)
+}

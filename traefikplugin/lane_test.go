@@ -1,0 +1,240 @@
+package traefikplugin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weirproxy/weir/core/redistest"
+)
+
+// through makes a middleware with these options in front of a service that
+// answers 200.
+func through(t *testing.T, name, rate string, change func(*Config)) http.Handler {
+	t.Helper()
+	config := CreateConfig()
+	config.One.Rate = []string{rate}
+	if change != nil {
+		change(config)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	h, err := New(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}), config, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func inRedis(address, timeout string) func(*Config) {
+	return func(c *Config) {
+		c.Redis = &Redis{Address: []string{address}}
+		c.Timeout = timeout
+	}
+}
+
+func from(h http.Handler, peer string) *http.Response {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = peer
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+// TestLaneIsExact: many at once, on two middlewares of one limit.
+func TestLaneIsExact(t *testing.T) {
+	server := redistest.Start(t)
+	for _, algorithm := range []string{"fixed-window", "sliding-window", "sliding-log", "token-bucket"} {
+		t.Run(algorithm, func(t *testing.T) {
+			options := func(c *Config) {
+				inRedis(server.Addr(), "5s")(c)
+				c.One.Algorithm = algorithm
+			}
+			first, second := through(t, algorithm, "40/1h", options), through(t, algorithm, "40/1h", options)
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			left := map[string]int{}
+			for i := range 200 {
+				wg.Go(func() {
+					h := first
+					if i%2 == 1 {
+						h = second
+					}
+					answer := from(h, "192.0.2.1:"+strconv.Itoa(1000+i))
+					mu.Lock()
+					defer mu.Unlock()
+					if answer.StatusCode == http.StatusOK {
+						left[answer.Header.Get("RateLimit")]++
+					}
+				})
+			}
+			wg.Wait()
+			for n := range 40 {
+				found := 0
+				for value := range left {
+					if strings.HasPrefix(value, fmt.Sprintf("%q;r=%d;", algorithm, n)) {
+						found += left[value]
+					}
+				}
+				if found != 1 {
+					t.Errorf("%d requests were told that %d remain, want 1; all: %v", found, n, left)
+				}
+			}
+			if len(left) != 40 {
+				t.Errorf("%d allowed, want 40", len(left))
+			}
+		})
+	}
+}
+
+// TestLaneThroughFaults: whatever the way to the server does, every request is
+// answered, none waits for much longer than the timeout, and decisions are the
+// store's again afterwards.
+func TestLaneThroughFaults(t *testing.T) {
+	server := redistest.Start(t)
+	for name, fault := range map[string]redistest.Fault{
+		"hold":    {Hold: true},
+		"reset":   {Reset: true},
+		"trickle": {Trickle: time.Millisecond},
+		"delay":   {Delay: 20 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wire := redistest.StartWire(t, server.Addr())
+			h := through(t, name, "1000000/1h", inRedis(wire.Addr(), "1s"))
+			for i := range 8 {
+				from(h, fmt.Sprintf("192.0.2.%d:1", i))
+			}
+			wire.Set(fault)
+			var wg sync.WaitGroup
+			for i := range 32 {
+				wg.Go(func() {
+					for range 4 {
+						began := time.Now()
+						if answer := from(h, fmt.Sprintf("192.0.2.%d:1", i)); answer.StatusCode != http.StatusOK {
+							t.Errorf("status %d", answer.StatusCode)
+						}
+						if took := time.Since(began); took > 3*time.Second {
+							t.Errorf("an answer took %s at a timeout of 1s", took)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			wire.Set(redistest.Fault{})
+			deadline := time.Now().Add(20 * time.Second)
+			for {
+				keys := server.MustDo("DBSIZE")
+				from(h, fmt.Sprintf("198.51.100.%d:1", time.Now().UnixNano()%250))
+				if server.MustDo("DBSIZE") != keys {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("decisions are not the store's again")
+				}
+			}
+		})
+	}
+}
+
+// TestLaneAsksAgain: who is denied is told so without Redis, for a second at
+// most; then a limit that was reset meanwhile allows.
+func TestLaneAsksAgain(t *testing.T) {
+	server := redistest.Start(t)
+	h := through(t, "again", "1/1h", inRedis(server.Addr(), "5s"))
+	from(h, "192.0.2.1:1")
+	first := from(h, "192.0.2.1:1")
+	if first.StatusCode != http.StatusTooManyRequests {
+		t.Fatalf("status %d", first.StatusCode)
+	}
+	// Each loop of the lane learns for itself.
+	for range 50 * redisLoops {
+		from(h, "192.0.2.1:1")
+	}
+	server.MustDo("FLUSHALL")
+	began := time.Now()
+	denied := 0
+	for {
+		answer := from(h, "192.0.2.1:1")
+		if answer.StatusCode == http.StatusOK {
+			break
+		}
+		denied++
+		for name := range first.Header {
+			if got, want := answer.Header.Get(name), first.Header.Get(name); got != want && name != "Retry-After" && name != "Ratelimit" && name != "Content-Length" {
+				t.Fatalf("%s: %q, want %q", name, got, want)
+			}
+		}
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("denied for 10s after the limit was reset")
+		}
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("let through %s after the reset, want about a second", took)
+	}
+	if denied == 0 {
+		t.Error("Redis was asked at once")
+	}
+}
+
+// TestLaneLeavesTheRest: what is not an IPv4 peer, and fields that are there
+// already.
+func TestLaneLeavesTheRest(t *testing.T) {
+	server := redistest.Start(t)
+	h := through(t, "rest", "3/1h", inRedis(server.Addr(), "5s"))
+	for _, peer := range []string{"[2001:db8::1]:80", "[2001:db8::2]:80", "[2001:db8::ffff]:80"} {
+		if answer := from(h, peer); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d", peer, answer.StatusCode)
+		}
+	}
+	if answer := from(h, "[2001:db8::3]:80"); answer.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the fourth of a /64: status %d", answer.StatusCode)
+	}
+	inner := through(t, "inner", "100/1h", inRedis(server.Addr(), "5s"))
+	w := httptest.NewRecorder()
+	w.Header().Set("RateLimit", `"outer";r=7;t=9`)
+	inner.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if got := w.Header().Values("RateLimit"); len(got) != 2 || got[0] != `"outer";r=7;t=9` || !strings.HasPrefix(got[1], `"inner";r=99;`) {
+		t.Errorf("RateLimit %q", got)
+	}
+}
+
+// TestLaneEnds: a request of an earlier configuration is answered although the
+// lane has ended.
+func TestLaneEnds(t *testing.T) {
+	l := newLane(3, func(l *lane) {
+		for c := <-l.calls; c != nil; c = <-l.calls {
+			c.told = "1"
+			c.done <- true
+		}
+	})
+	for range 10 {
+		c := &call{done: make(chan bool, 1)}
+		l.calls <- c
+		if <-c.done; c.told != "1" {
+			t.Fatal("a loop does not decide")
+		}
+	}
+	l.close()
+	late := &call{done: make(chan bool, 1)}
+	l.calls <- late
+	if <-late.done; late.told != "" {
+		t.Error("a loop still decides")
+	}
+}
+
+func TestStands(t *testing.T) {
+	for after, want := range map[time.Duration]time.Duration{
+		1: 1, 999 * time.Millisecond: 999 * time.Millisecond, time.Second: time.Second,
+		time.Second + 1: 1, 2500 * time.Millisecond: 500 * time.Millisecond,
+	} {
+		if got := stands(after); got != want {
+			t.Errorf("%s: stands %s, want %s", after, got, want)
+		}
+	}
+}
