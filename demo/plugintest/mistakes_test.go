@@ -55,7 +55,14 @@ var mistakes = map[string]struct{ yaml, want string }{
 	"jitter":                   {`{rate: 1/s, jitter: 2}`, `jitter: "2": want a fraction from 0 to 1`},
 	"maxKeys":                  {`{rate: 1/s, maxKeys: 0}`, `maxKeys: "0": want a whole number from 1 to`},
 	"trustedProxies":           {`{rate: 1/s, trustedProxies: "10.0.0.0/8,proxy"}`, `trustedProxies: "proxy": want an address or a network`},
-	"lease, not yet":           {`{rate: 1/s, lease: 50}`, `unknown option: "lease": want one of `},
+	"lease":                    {`{rate: 99/s, lease: many}`, `lease: "many": want a number of units and for how long, such as 50 1s`},
+	"lease of nothing":         {`{rate: 99/s, lease: 0}`, `lease: "0": want a number of units from 1 to 1000000000`},
+	"lease's time":             {`{rate: 99/s, lease: 50 2m}`, `lease: "50 2m": want a time from 1ms to 1m after the units`},
+	"lease above the rate":     {`{limits: [{name: a, rate: 9/s, lease: 50}], redis: {address: "a:1"}}`, `limits[0].lease: "50": want a number of units from 1 to 9`},
+	"lease above the window":   {`{rate: 99/s, lease: 50 2s, redis: {address: "a:1"}}`, `lease: "50 2s": want a time no longer than 1m and the limit's window, 1s`},
+	"lease without redis":      {`{rate: 99/s, lease: 50}`, `lease: "50": want redis as well, or no lease: counters in memory`},
+	"lease of a leaky bucket":  {`{rate: 99/s, algorithm: leaky-bucket, lease: 50, redis: {address: "a:1"}}`, `lease: "50": want no lease with leaky-bucket`},
+	"lease beside maxWait":     {`{rate: 99/s, algorithm: token-bucket, maxWait: 1s, lease: 50, redis: {address: "a:1"}}`, `lease: "50": want no lease beside max_wait`},
 
 	"address without a port":  {`{rate: 1/s, redis: {address: redis}}`, `redis.address: "redis": want a port: redis:6379`},
 	"no address":              {`{rate: 1/s, redis: {db: 1}}`, `redis.address: "": want an address such as redis:6379`},
@@ -69,6 +76,7 @@ var mistakes = map[string]struct{ yaml, want string }{
 
 	"average":                  {`{average: many}`, `average: "many": want a whole number from 0 to 1000000000`},
 	"average beside rate":      {`{average: 1, rate: 1/s}`, `rate: "1/s": want none beside average, or rate alone`},
+	"average beside lease":     {`{average: 99, lease: 50, redis: {address: "a:1"}}`, `lease: "50": want none beside average`},
 	"average beside algorithm": {`{average: 1, algorithm: fixed-window}`, `algorithm: "fixed-window": want none beside average`},
 	"period alone":             {`{period: 1m}`, `period: "without average": want average as well`},
 	"period":                   {`{average: 1, period: -1s}`, `period: "-1s": want a duration in whole milliseconds`},
@@ -115,9 +123,9 @@ func TestMistakesKeepSecrets(t *testing.T) {
 	}
 }
 
-// What is an option of Caddy's alone, or of nothing yet, is not one here.
+// What is an option of Caddy's alone is not one here.
 func TestNothingElseIsAccepted(t *testing.T) {
-	for _, option := range []string{"lease", "storage", "distributed", "zone", "window", "events", "onerror2", "log_key"} {
+	for _, option := range []string{"storage", "distributed", "zone", "window", "events", "onerror2", "log_key"} {
 		_, err := compiled{}.New(t.Context(), reached, "limit@file", map[string]any{"rate": "1/s", option: "1"})
 		if err == nil || !strings.Contains(err.Error(), "unknown option") {
 			t.Errorf("%s: got %v, want an unknown option", option, err)

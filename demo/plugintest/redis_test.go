@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -50,6 +51,44 @@ func TestRedisTLS(t *testing.T) {
 		}
 		if n := server.MustDo("DBSIZE"); n != "1" {
 			t.Errorf("%s keys, want 1", n)
+		}
+	})
+}
+
+// A lease is fetched ahead, and handed out.
+func TestLease(t *testing.T) {
+	bothWays(t, func(t *testing.T, p plugin) {
+		server := redistest.Start(t)
+		for name, test := range map[string]struct {
+			lease any
+			taken string
+		}{
+			// Requests 1, 2, 4, 7 and 12 ask for themselves, and for 0, 1, 2, 4 and
+			// 8 more.
+			"leased": {"8 1m", "20"},
+			"exact":  {nil, "12"},
+			// A second may be over before twelve requests are.
+			"number": {8, ""},
+			"text":   {"8", ""},
+		} {
+			limit := map[string]any{"name": name, "rate": "1000/1d", "algorithm": "fixed-window"}
+			if test.lease != nil {
+				limit["lease"] = test.lease
+			}
+			handler := middleware(t, p, map[string]any{
+				"limits": []any{limit}, "redis": map[string]any{"address": server.Addr()}, "timeout": "5s", "onError": "deny",
+			})
+			for n := 999; n >= 988; n-- {
+				answer := send(handler, get("/")())
+				want := fmt.Sprintf(`"%s";r=%d;`, name, n)
+				if answer.Code != http.StatusOK || test.taken != "" && !strings.HasPrefix(answer.Header().Get("RateLimit"), want) {
+					t.Fatalf("%s: got %d, %q, want %s", name, answer.Code, answer.Header().Get("RateLimit"), want)
+				}
+			}
+			got := strings.Fields(server.MustDo("GET", "weir:{"+name+":192.0.2.1}:fw"))
+			if test.taken != "" && got[1] != test.taken {
+				t.Errorf("%s: %s taken for 12 requests, want %s", name, got[1], test.taken)
+			}
 		}
 	})
 }
