@@ -89,14 +89,21 @@ func (c *conn) logIn(deadline time.Time, l login) error {
 		say("SELECT", strconv.Itoa(l.db))
 	}
 	say("CLIENT", "SETNAME", "weir")
+	// Who has too many clients answers the first command with an error, and
+	// hangs up: the second tells that from a server without names.
 	if l.master {
 		say("ROLE")
+	} else {
+		say("PING")
 	}
 	replies, err := converse(c, deadline, text, len(names), maxStateReply)
 	// A server that hangs up says why first.
 	for i, r := range replies {
 		if refusal := c.checkLogin(names[i], r); refusal != nil {
 			return refusal
+		}
+		if why := r.failure(); why != nil && err != nil {
+			return why
 		}
 	}
 	return err
@@ -115,7 +122,7 @@ func (c *conn) checkLogin(name string, r *reply) error {
 		return redis.ServerError("ERR AUTH was refused: the server may have no password or no such users")
 	case name == "AUTH" && why != "":
 		return redis.ServerError(why + " AUTH was refused")
-	case name == "ROLE" && why == "NOPERM":
+	case (name == "ROLE" || name == "PING") && why == "NOPERM":
 		// The Sentinels' word has to do.
 		return nil
 	case name == "ROLE" && why == "" && (len(r.items) == 0 || r.items[0].text != "master"):
