@@ -85,7 +85,9 @@ func TestExactUnderConcurrency(t *testing.T) {
 // shorter beside it keep their own times.
 func TestWaiting(t *testing.T) {
 	bothWays(t, func(t *testing.T, p plugin) {
-		handler := middleware(t, p, map[string]any{"rate": "10/1s", "algorithm": "leaky-bucket", "key": "header:X-User"})
+		patient := middleware(t, p, map[string]any{"rate": "10/1s", "algorithm": "leaky-bucket", "key": "header:X-User"})
+		// Whoever waits here leaves before their turn, on any machine.
+		hasty := middleware(t, p, map[string]any{"rate": "1/1m", "burst": 4, "algorithm": "leaky-bucket", "key": "header:X-User"})
 		type outcome struct {
 			status       int
 			began, ended time.Time
@@ -93,7 +95,7 @@ func TestWaiting(t *testing.T) {
 		var mu sync.Mutex
 		outcomes := map[string][]outcome{}
 		var all sync.WaitGroup
-		ask := func(user string, ctx context.Context) {
+		ask := func(handler http.Handler, user string, ctx context.Context) {
 			began := time.Now()
 			answer := send(handler, get("/", "X-User", user)().WithContext(ctx))
 			mu.Lock()
@@ -103,8 +105,8 @@ func TestWaiting(t *testing.T) {
 		gone, leave := context.WithCancel(context.Background())
 		for user := range 20 {
 			for range 4 {
-				all.Go(func() { ask(fmt.Sprint("patient ", user), context.Background()) })
-				all.Go(func() { ask(fmt.Sprint("hasty ", user), gone) })
+				all.Go(func() { ask(patient, fmt.Sprint("patient ", user), context.Background()) })
+				all.Go(func() { ask(hasty, fmt.Sprint("hasty ", user), gone) })
 			}
 		}
 		began := time.Now()
