@@ -10,6 +10,9 @@ import "time"
 // The arithmetic on a State is written twice: here, and in the script of
 // core/redis, operation by operation the same.
 type State struct {
+	// Blocked is when a block ends, 0 where there is none.
+	Blocked int64
+
 	// At is the start of a window, the time a debt was last reckoned, or the
 	// newest time in a log.
 	At int64
@@ -26,9 +29,6 @@ type State struct {
 	// Leaves is the time in a log that has to leave before the hit decided last
 	// fits or, where it did fit, before one more does.
 	Leaves int64
-
-	// Blocked is when a block ends, 0 where there is none.
-	Blocked int64
 
 	// Log is the time of each unit in the last window, oldest first.
 	Log []int64

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/weirproxy/weir/core"
 )
@@ -41,12 +42,22 @@ func check(t testing.TB, s *Store) {
 		sh := &s.shards[i]
 		sh.mu.Lock()
 		n += len(sh.queue)
-		if len(sh.entries) != len(sh.queue) {
-			t.Errorf("shard %d: %d entries, %d in the queue", i, len(sh.entries), len(sh.queue))
+		chained := 0
+		for j, e := range sh.table.entries {
+			if e == nil {
+				continue
+			}
+			chained++
+			if sh.table.get(e.hash, e.limit, e.identity) != e || sh.table.tags[j] != tagOf(e.hash) || e == sh.spare {
+				t.Errorf("shard %d: the entry at %d is out of place", i, j)
+			}
 		}
-		for j, e := range sh.queue {
-			if e.index != j || sh.entries[e.key] != e || j > 0 && sh.queue[(j-1)/2].due > e.due {
-				t.Errorf("shard %d: entry %d is out of place", i, j)
+		if chained != len(sh.queue) {
+			t.Errorf("shard %d: %d entries, %d in the queue", i, chained, len(sh.queue))
+		}
+		for j, p := range sh.queue {
+			if int(p.e.index) != j || j > 0 && sh.queue[(j-1)/2].due > p.due {
+				t.Errorf("shard %d: entry %d is out of place in the queue", i, j)
 			}
 		}
 		sh.mu.Unlock()
@@ -79,8 +90,8 @@ func TestSizeOfAKey(t *testing.T) {
 		least     float64
 		most      float64
 	}{
-		{core.TokenBucket, 200, 300},
-		{core.SlidingLog, 200 + 8, 300 + 16},
+		{core.TokenBucket, 150, 250},
+		{core.SlidingLog, 150 + 8, 250 + 16},
 	} {
 		s, l, now := open(t, keys), limit(t, "100/1h", test.algorithm), time.Now()
 		before := heap()
@@ -253,5 +264,21 @@ func BenchmarkTake(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// An entry's first cache line holds what most decisions need, and shards do not
+// share one.
+func TestCacheLines(t *testing.T) {
+	const line = 64
+	var e entry
+	if n := unsafe.Sizeof(e); n != 2*line {
+		t.Errorf("an entry has %d bytes", n)
+	}
+	if n := unsafe.Offsetof(e.State) + unsafe.Offsetof(e.State.Leaves); n > line {
+		t.Errorf("what most decisions need has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(shard{}); n%line != 0 {
+		t.Errorf("a shard has %d bytes", n)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/weirproxy/weir/core"
 )
 
 // DefaultMaxKeys is how many keys are kept unless the configuration says
@@ -16,6 +18,9 @@ const (
 	// shardCount shards let as many decisions go on at once.
 	shardCount = 64
 
+	// shardShift leaves of a hash the bits that choose a shard.
+	shardShift = 64 - 6
+
 	// sweepEvery is how often keys that are full again are looked for.
 	sweepEvery = 10 * time.Second
 )
@@ -24,7 +29,7 @@ const (
 // not full again, and at most so many keys: the one that is full soonest, in
 // the new key's shard, makes room for it.
 //
-// A key takes 200 to 300 bytes; one of a sliding-log 8 to 16 bytes more for each
+// A key takes 150 to 250 bytes; one of a sliding-log 8 to 16 bytes more for each
 // unit in its window.
 type Store struct {
 	maxKeys int64
@@ -49,7 +54,7 @@ func New(maxKeys int) *Store {
 	now := time.Now()
 	s := &Store{maxKeys: int64(maxKeys), seed: maphash.MakeSeed(), origin: now, originMicros: now.UnixMicro()}
 	for i := range s.shards {
-		s.shards[i].entries = map[key]*entry{}
+		s.shards[i].table.open(8)
 	}
 	s.sweeps = time.AfterFunc(sweepEvery, s.sweepOnTime)
 	return s
@@ -92,6 +97,10 @@ func clock(s *Store, now time.Time) int64 {
 	return s.originMicros + int64(now.Sub(s.origin)/time.Microsecond)
 }
 
-func shardOf(s *Store, identity string) int {
-	return int(maphash.String(s.seed, identity) % shardCount)
+// hashOf chooses a shard by its first bits, which are the same for all limits of
+// an identity, and a place there by its last.
+func hashOf(s *Store, l *core.Limit, identity string) uint64 {
+	return maphash.String(s.seed, identity) ^ l.Salt
 }
+
+func shardOf(s *Store, hash uint64) *shard { return &s.shards[hash>>shardShift] }

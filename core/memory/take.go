@@ -25,9 +25,10 @@ func takeAll(s *Store, at int64, hits []core.Hit) {
 	all := true
 	for i := range hits {
 		h := &hits[i]
-		e := s.find(h)
+		e := known(s, h)
 		if e == nil {
-			e = newEntry(key{h.Limit.Scope, h.Identity})
+			hash := hashOf(s, h.Limit, h.Identity)
+			e = shardOf(s, hash).fresh(hash, h.Limit, h.Identity)
 		}
 		entries[i], states[i] = e, e.State
 		h.Result.Allowed = core.Decide(h.Limit, &states[i], at, h.Cost)
@@ -42,9 +43,8 @@ func takeAll(s *Store, at int64, hits []core.Hit) {
 		core.Describe(h.Limit, &states[i], at, h.Cost, h.Result.Allowed, charged, &h.Result)
 		if charged {
 			e.State = states[i]
-			e.full = at + int64(h.Result.Full/time.Microsecond)
 			if e.index == absent {
-				hold(s, &s.shards[shardOf(s, h.Identity)], e, at)
+				hold(s, shardOf(s, hashOf(s, h.Limit, h.Identity)), e, at)
 			}
 		}
 	}
@@ -53,28 +53,35 @@ func takeAll(s *Store, at int64, hits []core.Hit) {
 
 // takeOne is Take for the usual case, without allocating for a key it knows.
 func takeOne(s *Store, at int64, h *core.Hit) {
-	k := key{h.Limit.Scope, h.Identity}
-	sh := &s.shards[maphash.String(s.seed, h.Identity)%shardCount]
-	sh.mu.Lock()
-	e := sh.entries[k]
+	sh, e := find(s, h.Limit, h.Identity)
 	if e == nil {
-		e = newEntry(k)
+		e = sh.fresh(hashOf(s, h.Limit, h.Identity), h.Limit, h.Identity)
 	}
-	state := e.State
-	allowed := core.Decide(h.Limit, &state, at, h.Cost)
+	before := e.State
+	allowed := core.Decide(h.Limit, &e.State, at, h.Cost)
 	charged := allowed && h.Cost > 0
 	if charged {
-		core.Charge(h.Limit, &state, at, h.Cost)
+		core.Charge(h.Limit, &e.State, at, h.Cost)
 	}
-	core.Describe(h.Limit, &state, at, h.Cost, allowed, charged, &h.Result)
+	core.Describe(h.Limit, &e.State, at, h.Cost, allowed, charged, &h.Result)
 	if charged {
-		e.State = state
-		e.full = at + int64(h.Result.Full/time.Microsecond)
 		if e.index == absent {
 			hold(s, sh, e, at)
 		}
+	} else {
+		e.State = before
 	}
 	sh.mu.Unlock()
+}
+
+// find locks the shard that this identity under the limit belongs to. The entry
+// is nil where there is none.
+func find(s *Store, l *core.Limit, identity string) (*shard, *entry) {
+	// hashOf and shardOf, written out: interpreted, a call costs more than they do.
+	hash := maphash.String(s.seed, identity) ^ l.Salt
+	sh := &s.shards[hash>>shardShift]
+	sh.mu.Lock()
+	return sh, sh.table.get(hash, l, identity)
 }
 
 // hold keeps a new entry. The lock of its shard is held.
@@ -83,16 +90,16 @@ func hold(s *Store, sh *shard, e *entry, at int64) {
 	// traffic even between two sweeps.
 	s.keys.Add(-sh.sweep(at, 2))
 	s.keys.Add(1)
-	for s.keys.Load() > s.maxKeys && s.evict(sh) {
+	for s.keys.Load() > s.maxKeys && s.evict(sh, at) {
 	}
-	sh.insert(e)
+	sh.insert(e, at)
 }
 
 // evict removes the key that is full soonest, from this shard or, where it is
 // empty, from one that nobody is using. It finds none where all others are in
 // use: the next new key then makes up for it.
-func (s *Store) evict(sh *shard) bool {
-	if e := sh.soonest(); e != nil {
+func (s *Store) evict(sh *shard, at int64) bool {
+	if e, _ := sh.soonest(at); e != nil {
 		sh.remove(e)
 		s.keys.Add(-1)
 		return true
@@ -102,7 +109,7 @@ func (s *Store) evict(sh *shard) bool {
 		if !other.mu.TryLock() {
 			continue
 		}
-		e := other.soonest()
+		e, _ := other.soonest(at)
 		if e != nil {
 			other.remove(e)
 			s.keys.Add(-1)
@@ -120,7 +127,7 @@ func (s *Store) Refund(now time.Time, hits []core.Hit) error {
 	locked := s.lock(hits)
 	for i := range hits {
 		h := &hits[i]
-		if e := s.find(h); e != nil && h.Result.Charged {
+		if e := known(s, h); e != nil && h.Result.Charged {
 			core.Refund(h.Limit, &e.State, h.Result.Stamp, h.Cost)
 		}
 	}
@@ -135,7 +142,7 @@ func (s *Store) Peek(now time.Time, hits []core.Hit) error {
 	for i := range hits {
 		h := &hits[i]
 		var state core.State
-		if e := s.find(h); e != nil {
+		if e := known(s, h); e != nil {
 			state = e.State
 		}
 		allowed := core.Decide(h.Limit, &state, at, h.Cost)
@@ -147,10 +154,9 @@ func (s *Store) Peek(now time.Time, hits []core.Hit) error {
 
 // Reset implements core.Store. It never fails.
 func (s *Store) Reset(limit *core.Limit, identity string) error {
-	sh := &s.shards[shardOf(s, identity)]
-	sh.mu.Lock()
+	sh, e := find(s, limit, identity)
 	defer sh.mu.Unlock()
-	if e := sh.entries[key{limit.Scope, identity}]; e != nil {
+	if e != nil {
 		sh.remove(e)
 		s.keys.Add(-1)
 	}
@@ -160,16 +166,12 @@ func (s *Store) Reset(limit *core.Limit, identity string) error {
 // Block implements core.Store. It never fails.
 func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.Duration) error {
 	at := clock(s, now)
-	k := key{limit.Scope, identity}
-	sh := &s.shards[shardOf(s, identity)]
-	sh.mu.Lock()
+	sh, e := find(s, limit, identity)
 	defer sh.mu.Unlock()
-	e := sh.entries[k]
 	if e == nil {
-		e = newEntry(k)
+		e = sh.fresh(hashOf(s, limit, identity), limit, identity)
 	}
 	e.State = core.State{Blocked: at + d.Microseconds()}
-	e.full = e.Blocked
 	if e.index == absent {
 		hold(s, sh, e, at)
 	}
@@ -179,8 +181,11 @@ func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.
 // Probe implements core.Store. The memory of this process is always there.
 func (s *Store) Probe() error { return nil }
 
-func (s *Store) find(h *core.Hit) *entry {
-	return s.shards[shardOf(s, h.Identity)].entries[key{h.Limit.Scope, h.Identity}]
+// known is the hit's entry in its shard, which is locked; nil where there is
+// none.
+func known(s *Store, h *core.Hit) *entry {
+	hash := hashOf(s, h.Limit, h.Identity)
+	return shardOf(s, hash).table.get(hash, h.Limit, h.Identity)
 }
 
 // lock locks the shards of all hits, lowest first so that no two decisions wait
@@ -188,7 +193,7 @@ func (s *Store) find(h *core.Hit) *entry {
 func (s *Store) lock(hits []core.Hit) uint64 {
 	set := uint64(0)
 	for i := range hits {
-		set |= uint64(1) << uint(shardOf(s, hits[i].Identity))
+		set |= uint64(1) << uint(hashOf(s, hits[i].Limit, hits[i].Identity)>>shardShift)
 	}
 	for i := 0; i < shardCount; i++ {
 		if set&(uint64(1)<<uint(i)) != 0 {
