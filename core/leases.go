@@ -41,6 +41,9 @@ type lease struct {
 	left    int64
 	result  Result // Remaining is what the store had left
 
+	// fetches counts the store's answers, each of which makes it another lease.
+	fetches int64
+
 	// asking says that a decision is asking the store, and will note what it
 	// said. Others that ask meanwhile fetch nothing.
 	asking bool
@@ -189,6 +192,7 @@ func note(t *Leases, now time.Time, hits []Hit, errands []errand, answered bool)
 			granted = 0
 		}
 		l.at, l.granted, l.left, l.result = now, granted, granted, *r
+		l.fetches++
 		r.Remaining += granted
 	}
 }
@@ -211,6 +215,11 @@ func forgetLease(t *Leases, limit *Limit, identity string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := counterKey{limit.Scope, identity}
+	for _, l := range []*lease{t.current[k], t.previous[k]} {
+		if l != nil {
+			l.left = 0 // of shares too
+		}
+	}
 	delete(t.current, k)
 	delete(t.previous, k)
 }

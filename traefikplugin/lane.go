@@ -2,6 +2,8 @@ package traefikplugin
 
 import (
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirproxy/weir/core"
@@ -21,8 +23,20 @@ type lane struct {
 	// origin is when the lane's clock began, which counts ns.
 	origin time.Time
 
-	// loops is how many goroutines decide.
-	loops int
+	// loops is how many goroutines decide, running those that still do.
+	loops   int
+	running sync.WaitGroup
+
+	// mu guards what follows, which is by gate and identity, and what is in it.
+	mu     *sync.Mutex
+	shares map[string]*share
+
+	// recent are answers that stand, of this second, and older of the one before.
+	recent, older map[string]*denial
+	turn          int64 // when older goes
+
+	// flooded says that there are such answers.
+	flooded atomic.Bool
 }
 
 const (
@@ -54,15 +68,19 @@ type call struct {
 	// reply is what else the store says, err why it says nothing.
 	reply string
 	err   error
-
-	// learn is an answer that stands for who. Nobody waits for such a call.
-	learn *denial
 }
 
-func newLane(loops int, decide func(*lane)) *lane {
-	l := &lane{calls: make(chan *call, laneQueue), origin: time.Now(), loops: loops}
+func newLane(loops int, mu *sync.Mutex, decide func(*lane)) *lane {
+	l := &lane{calls: make(chan *call, laneQueue), origin: time.Now(), loops: loops, mu: mu}
+	l.shares = map[string]*share{}
+	l.recent = map[string]*denial{}
+	l.older = map[string]*denial{}
+	l.running.Add(loops)
 	for i := 0; i < loops; i++ {
-		go decide(l)
+		go func() {
+			decide(l)
+			l.running.Done()
+		}()
 	}
 	return l
 }
@@ -72,8 +90,9 @@ func (l *lane) close() {
 	for i := 0; i < l.loops; i++ {
 		l.calls <- nil
 	}
-	time.AfterFunc(laneLinger, func() { l.calls <- nil })
 	go func() {
+		l.running.Wait()
+		time.AfterFunc(laneLinger, func() { l.calls <- nil })
 		for c := <-l.calls; c != nil; c = <-l.calls {
 			c.done <- true
 		}
@@ -82,11 +101,10 @@ func (l *lane) close() {
 
 // usual reports whether the lane can decide for the handler.
 func usual(h *handler) bool {
-	if h.simple == nil || h.dryRuns || h.limiter.Leases != nil || !h.answer.Headers.RateLimit || h.answer.Headers.XRateLimit {
+	if h.simple == nil || h.dryRuns || !h.answer.Headers.RateLimit || h.answer.Headers.XRateLimit {
 		return false
 	}
-	limit := h.simple.limits[0]
-	return limit.Rate.Count > 0 && limit.Lease.Units == 0
+	return h.simple.limits[0].Rate.Count > 0
 }
 
 // serveInLane is the middleware, for requests in the lane.

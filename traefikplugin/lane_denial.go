@@ -21,8 +21,7 @@ type denial struct {
 	body   []byte
 }
 
-// maxDenials is how many answers each loop of a lane remembers from each of two
-// seconds.
+// maxDenials is how many answers a lane remembers of each second.
 const maxDenials = 20_000
 
 var noStore = []string{"no-store"}
@@ -51,8 +50,23 @@ func denyAndLearn(h *handler, l *lane, c *call, w http.ResponseWriter, hits []co
 		contentType: []string{contentType}, contentLength: []string{strconv.Itoa(len(body))},
 		status: h.answer.StatusCode(decision), body: []byte(body),
 	}
-	l.calls <- &call{who: c.gate.id + c.who, learn: d}
+	l.learn(c.gate.id+c.who, d)
 	denyAgain(d, w, w.Header())
+}
+
+// learn remembers an answer.
+func (l *lane) learn(who string, d *denial) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d.from >= l.turn {
+		l.turn = d.from + int64(time.Second)
+		l.older = l.recent
+		l.recent = map[string]*denial{}
+	}
+	if len(l.recent) < maxDenials {
+		l.recent[who] = d
+		l.flooded.Store(true)
+	}
 }
 
 // stands is how long a time in whole seconds, rounded up, stays the same.

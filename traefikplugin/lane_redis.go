@@ -32,6 +32,10 @@ type gate struct {
 	// before[n] and after make the command for an identity of n bytes.
 	before []string
 	after  string
+
+	// cost is each request's; lease, in ns, is how long its units last, 0 where
+	// there is no lease.
+	cost, lease int64
 }
 
 var gates atomic.Int64
@@ -39,7 +43,10 @@ var gates atomic.Int64
 func newGate(r *rule) *gate {
 	script, args, head, tail := redis.Tell(r.limits[0], r.cost)
 	form := resp.NewForm(script, head, tail, args)
-	return &gate{id: strconv.FormatInt(gates.Add(1), 10) + " ", before: form.Before, after: form.After}
+	return &gate{
+		id: strconv.FormatInt(gates.Add(1), 10) + " ", before: form.Before, after: form.After,
+		cost: r.cost, lease: int64(r.limits[0].Lease.Time),
+	}
 }
 
 // decideInRedis is a loop of a lane. It asks for all calls that are there in one
@@ -49,41 +56,62 @@ func decideInRedis(l *lane, client *resp.Client, breaker *core.Breaker, timeout 
 	batch := make([]*call, laneBatch)
 	var line *resp.Line
 	lastUse := int64(0)
-	// Answers that stand, of this second and the one before.
-	recent := map[string]*denial{}
-	older := map[string]*denial{}
-	turn := int64(0)
+	mu := l.mu
 	for {
 		c := <-calls
 		n := 0
 		command := ""
+		flooded := l.flooded.Load()
 		for c != nil {
 			peer := c.peer
 			colon := strings.IndexByte(peer, ':')
-			if c.learn != nil {
-				if len(recent) < maxDenials {
-					recent[c.who] = c.learn
-				}
-			} else if colon < 7 || peer[0] > '9' {
+			if colon < 7 || peer[0] > '9' {
 				c.done <- true
 			} else {
 				who := peer[:colon]
 				c.who = who
-				if len(recent) > 0 || len(older) > 0 {
-					if c.at >= turn {
-						turn = c.at + int64(time.Second)
-						older = recent
-						recent = map[string]*denial{}
-					}
-					d := recent[c.gate.id+who]
+				if flooded {
+					mu.Lock()
+					d := l.recent[c.gate.id+who]
 					if d == nil {
-						d = older[c.gate.id+who]
+						d = l.older[c.gate.id+who]
 					}
 					if d != nil && c.at >= d.from && c.at < d.until {
 						c.denied = d
 					}
+					mu.Unlock()
 				}
-				if c.denied != nil {
+				asks := true
+				if c.gate.lease > 0 && c.denied == nil {
+					mu.Lock()
+					s := l.shares[c.gate.id+who]
+					if s == nil || c.at >= s.until {
+						// Not asked for lately: this decision alone is the store's.
+						if len(l.shares) >= maxShares {
+							l.shares = map[string]*share{}
+						}
+						l.shares[c.gate.id+who] = &share{until: c.at + c.gate.lease}
+					} else {
+						left := int64(-1)
+						if s.left != nil && *s.fetches == s.fetch {
+							left = *s.left - c.gate.cost
+						}
+						if left >= 0 {
+							*s.left = left
+							asks = false
+							c.told = strconv.FormatInt(s.remaining+left, 10)
+							if s.refill > c.at {
+								c.told += ";t=" + strconv.FormatInt((s.refill-c.at+999999999)/1000000000, 10)
+							}
+						} else {
+							// Nothing ahead. One goes and fetches, others ask meanwhile.
+							asks = s.fetching
+							s.fetching = true
+						}
+					}
+					mu.Unlock()
+				}
+				if c.denied != nil || !asks {
 					c.done <- true
 				} else {
 					batch[n] = c
@@ -186,6 +214,7 @@ func serveDecided(h *handler, l *lane, c *call, w http.ResponseWriter, r *http.R
 	default:
 		hits = simpleHit(h.simple, r.RemoteAddr)
 		decision = h.limiter.Decide(time.Now(), hits)
+		learnShare(h, l, c)
 	}
 	if decision.Allowed || decision.Degraded || decision.RetryAfter == core.Never || c.who == "" {
 		finish(h, w, r, hits, decision)

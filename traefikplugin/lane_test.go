@@ -152,10 +152,6 @@ func TestLaneAsksAgain(t *testing.T) {
 	if first.StatusCode != http.StatusTooManyRequests {
 		t.Fatalf("status %d", first.StatusCode)
 	}
-	// Each loop of the lane learns for itself.
-	for range 50 * redisLoops {
-		from(h, "192.0.2.1:1")
-	}
 	server.MustDo("FLUSHALL")
 	began := time.Now()
 	denied := 0
@@ -207,7 +203,7 @@ func TestLaneLeavesTheRest(t *testing.T) {
 // TestLaneEnds: a request of an earlier configuration is answered although the
 // lane has ended.
 func TestLaneEnds(t *testing.T) {
-	l := newLane(3, func(l *lane) {
+	l := newLane(3, nil, func(l *lane) {
 		for c := <-l.calls; c != nil; c = <-l.calls {
 			c.told = "1"
 			c.done <- true
@@ -237,4 +233,90 @@ func TestStands(t *testing.T) {
 			t.Errorf("%s: stands %s, want %s", after, got, want)
 		}
 	}
+}
+
+// TestLaneSpendsLeases: what is fetched ahead is handed out once, whoever
+// decides, and with Redis gone for as long as it lasts.
+func TestLaneSpendsLeases(t *testing.T) {
+	server := redistest.Start(t)
+	leased := func(lease string) func(*Config) {
+		return func(c *Config) {
+			inRedis(server.Addr(), "5s")(c)
+			c.One.Lease = lease
+		}
+	}
+	first, second := through(t, "leased", "500/1h", leased("20 1m")), through(t, "leased", "500/1h", leased("20 1m"))
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	allowed, reported := 0, map[string]bool{}
+	server.MustDo("CONFIG", "RESETSTAT")
+	for i := range 16 {
+		wg.Go(func() {
+			for j := range 100 {
+				h := first
+				if (i+j)%2 == 1 {
+					h = second
+				}
+				answer := from(h, "192.0.2.1:1")
+				mu.Lock()
+				if answer.StatusCode == http.StatusOK {
+					allowed++
+					reported[answer.Header.Get("RateLimit")] = true
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	// Loops that know of different leases leave what they cannot reach.
+	if allowed > 500 || allowed < 500-20 {
+		t.Errorf("%d allowed, want 500 or a lease less", allowed)
+	}
+	if len(reported) < allowed/2 {
+		t.Errorf("%d answers said only %d things of what remains", allowed, len(reported))
+	}
+	asked := evaluations(t, server)
+	t.Logf("%d allowed, Redis was asked %d times", allowed, asked)
+
+	quiet := through(t, "quiet", "500/1h", leased("20 1m"))
+	server.MustDo("CONFIG", "RESETSTAT")
+	for i := range 100 {
+		from(quiet, fmt.Sprintf("192.0.2.%d:1", i))
+	}
+	if got := evaluations(t, server); got != 100 {
+		t.Errorf("Redis was asked %d times for 100 clients that call once, want 100", got)
+	}
+	for i := range 100 {
+		key := fmt.Sprintf("weir:{quiet:192.0.2.%d}:sw", i)
+		if value := server.MustDo("GET", key); strings.Fields(value)[1] != "1" {
+			t.Fatalf("%s: %s, want one unit charged", key, value)
+		}
+	}
+
+	busy := through(t, "busy", "100000/1h", leased("1000 1m"))
+	for range 2000 {
+		from(busy, "192.0.2.1:1")
+	}
+	server.MustDo("CONFIG", "RESETSTAT")
+	for range 1000 {
+		from(busy, "192.0.2.1:1")
+	}
+	if got := evaluations(t, server); got > 100 {
+		t.Errorf("Redis was asked %d times for 1000 requests of a busy client", got)
+	}
+}
+
+// evaluations is how many scripts the server has run since its statistics were
+// reset.
+func evaluations(t *testing.T, server *redistest.Server) int {
+	t.Helper()
+	n := 0
+	for line := range strings.Lines(server.MustDo("INFO", "commandstats")) {
+		if strings.HasPrefix(line, "cmdstat_evalsha:") {
+			if _, err := fmt.Sscanf(line, "cmdstat_evalsha:calls=%d,", &n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return n
 }

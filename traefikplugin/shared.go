@@ -67,11 +67,12 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		name := "Redis at " + strings.Join(target.Addresses, ", ")
 		breaker := core.NewBreaker(store.Probe, func(event core.Event, err error) { logStore(name, event, err) })
 		breaker.Warm(store.Warm)
+		leases := core.NewLeases()
 		var own *lane
 		if !runner.Sharded() {
-			own = newLane(redisLoops, func(l *lane) { decideInRedis(l, runner, breaker, timeout) })
+			own = newLane(redisLoops, leases.Mutex(), func(l *lane) { decideInRedis(l, runner, breaker, timeout) })
 		}
-		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: core.NewLeases(), fallback: fallback, lane: own, close: func() {
+		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: leases, fallback: fallback, lane: own, close: func() {
 			if own != nil {
 				own.close()
 			}
