@@ -9,10 +9,9 @@ import (
 )
 
 // New makes a middleware named as in Traefik's configuration, such as
-// "limit@file", in front of next. It does not wait for Redis: where no other
-// middleware has these connections, the first is made in the background. Traefik
-// cancels ctx when the next configuration replaces this one; what the middleware
-// shares with others is released then.
+// "limit@file", in front of next. It connects to nothing: the first request
+// does, or a second that goes by. Traefik cancels ctx when the next configuration
+// replaces this one; what the middleware shares with others is released then.
 func New(ctx context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
 	h, err := newHandler(ctx, next, config, name)
 	if err != nil {

@@ -41,8 +41,13 @@ func shareMemory(ctx context.Context, maxKeys int) (*shared, error) {
 	})
 }
 
-// shareRedis returns the connections to a Redis. The first is made in the
-// background; nobody waits for it.
+// settled is when a configuration that nobody has asked anything of connects to
+// Redis. The Plugin Catalog, which has no Redis, makes a middleware only to see
+// that it can be made.
+const settled = time.Second
+
+// shareRedis returns the connections to a Redis. The first is made by a request,
+// or in the background; nobody waits for it.
 func shareRedis(ctx context.Context, options redis.Options, prefix string, timeout time.Duration, maxKeys int) (*shared, error) {
 	settings, err := fingerprint(options)
 	if err != nil {
@@ -66,7 +71,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		fallback := memory.New(maxKeys)
 		name := "Redis at " + strings.Join(target.Addresses, ", ")
 		breaker := core.NewBreaker(store.Probe, func(event core.Event, err error) { logStore(name, event, err) })
-		breaker.Warm(store.Warm)
+		warm := time.AfterFunc(settled, func() { breaker.Warm(store.Warm) })
 		leases := core.NewLeases()
 		var own *lane
 		if !runner.Sharded() {
@@ -76,6 +81,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 			if own != nil {
 				own.close()
 			}
+			warm.Stop()
 			breaker.Close()
 			_ = runner.Close()
 			_ = fallback.Close()

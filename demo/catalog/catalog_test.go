@@ -126,7 +126,7 @@ func TestNewDoesNotDial(t *testing.T) {
 	}
 	if connection, err := server.Accept(); err == nil {
 		connection.Close()
-		t.Error("New connected to Redis; only a request may")
+		t.Error("New connected to Redis; only a request may, or time")
 	}
 }
 
