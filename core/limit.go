@@ -184,3 +184,16 @@ func (l *Limit) String() string {
 	}
 	return b.String()
 }
+
+// Numbers are what decisions reckon with, for who decides by a State without a
+// call: times in µs, of a bucket as a float. See Limit.
+type Numbers struct {
+	Count, Window, Exact int64
+
+	Interval, Free, Ceiling, Allowance, Room float64
+}
+
+// NumbersOf are the limit's.
+func NumbersOf(l *Limit) *Numbers {
+	return &Numbers{l.Rate.Count, l.window, l.exact, l.interval, l.free, l.ceiling, l.allowance, l.room}
+}

@@ -2,11 +2,15 @@ package traefikplugin
 
 import (
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/weirproxy/weir/core"
+	"github.com/weirproxy/weir/core/memory"
+	"github.com/weirproxy/weir/core/redis"
+	"github.com/weirproxy/weir/core/resp"
 )
 
 // lane decides the usual request: one limit, which counts each IPv4 peer.
@@ -70,15 +74,59 @@ type call struct {
 	err   error
 }
 
-func newLane(loops int, mu *sync.Mutex, decide func(*lane)) *lane {
-	l := &lane{calls: make(chan *call, laneQueue), origin: time.Now(), loops: loops, mu: mu}
+// gate is what a lane has to know of one middleware's limit.
+type gate struct {
+	// id tells what is known of the middleware's requests from others'.
+	id string
+
+	limit     *core.Limit
+	algorithm core.Algorithm
+	cost      int64
+
+	// numbers are the limit's, units the cost as a bucket counts it. held are the
+	// keys that each loop has found. All for the lane of a store in memory.
+	numbers *core.Numbers
+	units   float64
+	held    []map[string]*memory.Holding
+
+	// before[n] and after make the command for an identity of n bytes; lease, in
+	// ns, is how long leased units last, 0 where there are none. For a lane to
+	// Redis.
+	before []string
+	after  string
+	lease  int64
+}
+
+var gates atomic.Int64
+
+// newGate is a middleware's way into the lane.
+func newGate(l *lane, r *rule) *gate {
+	limit := r.limits[0]
+	numbers := core.NumbersOf(limit)
+	script, args, head, tail := redis.Tell(limit, r.cost)
+	form := resp.NewForm(script, head, tail, args)
+	g := &gate{
+		id: strconv.FormatInt(gates.Add(1), 10) + " ", limit: limit, algorithm: limit.Algorithm, cost: r.cost,
+		numbers: numbers, units: float64(r.cost) * numbers.Interval,
+		before: form.Before, after: form.After, lease: int64(limit.Lease.Time),
+	}
+	for i := 0; i < l.loops; i++ {
+		g.held = append(g.held, map[string]*memory.Holding{})
+	}
+	return g
+}
+
+// newLane starts the loops, decide each, which are told apart by their number.
+func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(l *lane, me int)) *lane {
+	l := &lane{calls: make(chan *call, laneQueue), origin: origin, loops: loops, mu: mu}
 	l.shares = map[string]*share{}
 	l.recent = map[string]*denial{}
 	l.older = map[string]*denial{}
 	l.running.Add(loops)
 	for i := 0; i < loops; i++ {
+		me := i
 		go func() {
-			decide(l)
+			decide(l, me)
 			l.running.Done()
 		}()
 	}
@@ -99,12 +147,14 @@ func (l *lane) close() {
 	}()
 }
 
-// usual reports whether the lane can decide for the handler.
-func usual(h *handler) bool {
+// usual reports whether the lane can decide for the handler: in memory, the times
+// of a sliding-log are no work for a loop.
+func usual(h *handler, inMemory bool) bool {
 	if h.simple == nil || h.dryRuns || !h.answer.Headers.RateLimit || h.answer.Headers.XRateLimit {
 		return false
 	}
-	return h.simple.limits[0].Rate.Count > 0
+	limit := h.simple.limits[0]
+	return limit.Rate.Count > 0 && !(inMemory && limit.Algorithm == core.SlidingLog)
 }
 
 // serveInLane is the middleware, for requests in the lane.

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/weirproxy/weir/core"
@@ -23,31 +22,6 @@ const (
 	// lineIdle is for how long a loop trusts a connection that it does not use.
 	lineIdle = int64(time.Second)
 )
-
-// gate is what a lane has to know of one middleware's limit.
-type gate struct {
-	// id tells the middleware's denials from others'.
-	id string
-
-	// before[n] and after make the command for an identity of n bytes.
-	before []string
-	after  string
-
-	// cost is each request's; lease, in ns, is how long its units last, 0 where
-	// there is no lease.
-	cost, lease int64
-}
-
-var gates atomic.Int64
-
-func newGate(r *rule) *gate {
-	script, args, head, tail := redis.Tell(r.limits[0], r.cost)
-	form := resp.NewForm(script, head, tail, args)
-	return &gate{
-		id: strconv.FormatInt(gates.Add(1), 10) + " ", before: form.Before, after: form.After,
-		cost: r.cost, lease: int64(r.limits[0].Lease.Time),
-	}
-}
 
 // decideInRedis is a loop of a lane. It asks for all calls that are there in one
 // round trip, on a connection of its own.

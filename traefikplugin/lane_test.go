@@ -203,7 +203,7 @@ func TestLaneLeavesTheRest(t *testing.T) {
 // TestLaneEnds: a request of an earlier configuration is answered although the
 // lane has ended.
 func TestLaneEnds(t *testing.T) {
-	l := newLane(3, nil, func(l *lane) {
+	l := newLane(3, time.Now(), &sync.Mutex{}, func(l *lane, _ int) {
 		for c := <-l.calls; c != nil; c = <-l.calls {
 			c.told = "1"
 			c.done <- true

@@ -67,8 +67,8 @@ func newHandler(ctx context.Context, next http.Handler, config *Config, name str
 	if simple(h) {
 		h.simple = &h.rules[0]
 	}
-	if store.lane != nil && usual(h) {
-		return serveInLane(h, store.lane, newGate(h.simple)), nil
+	if store.lane != nil && usual(h, s.redis == nil) {
+		return serveInLane(h, store.lane, newGate(store.lane, h.simple)), nil
 	}
 	return h, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weirproxy/weir/core"
@@ -37,7 +38,12 @@ type shared struct {
 func shareMemory(ctx context.Context, maxKeys int) (*shared, error) {
 	return one.acquire(ctx, "memory "+strconv.Itoa(maxKeys), func() (*shared, error) {
 		store := memory.New(maxKeys)
-		return &shared{store: store, where: "in memory", close: func() { _ = store.Close() }}, nil
+		origin, _ := memory.Clock(store)
+		own := newLane(memoryLoops(), origin, &sync.Mutex{}, func(l *lane, me int) { decideInMemory(l, me, store) })
+		return &shared{store: store, where: "in memory", lane: own, close: func() {
+			own.close()
+			_ = store.Close()
+		}}, nil
 	})
 }
 
@@ -75,7 +81,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		leases := core.NewLeases()
 		var own *lane
 		if !runner.Sharded() {
-			own = newLane(redisLoops, leases.Mutex(), func(l *lane) { decideInRedis(l, runner, breaker, timeout) })
+			own = newLane(redisLoops, time.Now(), leases.Mutex(), func(l *lane, _ int) { decideInRedis(l, runner, breaker, timeout) })
 		}
 		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: leases, fallback: fallback, lane: own, close: func() {
 			if own != nil {

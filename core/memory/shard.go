@@ -16,8 +16,11 @@ type entry struct {
 	hash  uint64
 	index int // in the shard's queue
 
-	_ [16]byte // to whole cache lines
+	// life tells the shard's entries apart; it is 0 where the shard does not hold
+	// the entry.
+	life uint64
 
+	_ [8]byte // to whole cache lines
 }
 
 // absent is the index of an entry that its shard does not hold: a new one, or
@@ -35,7 +38,9 @@ type shard struct {
 	// spare is the entry removed last, for the next new key.
 	spare *entry
 
-	_ [32]byte // to whole cache lines, which no two shards share
+	lives uint64
+
+	_ [24]byte // to whole cache lines, which no two shards share
 }
 
 // fresh is an entry that says nothing and that the shard does not hold yet.
@@ -55,12 +60,15 @@ func (sh *shard) insert(e *entry, at int64) {
 	}
 	sh.table.insert(e)
 	sh.push(e, at)
+	sh.lives++
+	e.life = sh.lives
 }
 
 func (sh *shard) remove(e *entry) {
 	sh.table.remove(e)
 	sh.drop(e)
 	e.State = core.State{}
+	e.life = 0
 	sh.spare = e
 }
 
