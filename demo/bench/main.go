@@ -1,6 +1,8 @@
-// Command bench measures what the limiters cost in the real proxies: throughput,
-// latency and the proxy's CPU time for each request, beside the proxy without a
-// limiter and its built-in one. It prints a Markdown table for each proxy.
+// Command bench measures what the limiters cost, in three parts. In the real
+// proxies: throughput, latency and the proxy's CPU time for each request, beside
+// the proxy without a limiter and its built-in one. In Redis: decisions of the
+// compiled store beside redis-benchmark. And what grows with limits, clients and
+// routers. It prints Markdown tables.
 //
 // All get the same load, in turn and over again, so that what else the machine
 // does hits them alike. Everything listens on loopback and ends with the command.
@@ -32,6 +34,9 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each is measured, 1 to 100")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each time, 50ms to 1m")
 	flag.IntVar(&o.connections, "connections", 32, "how many at once, 1 to 1024")
+	flag.IntVar(&o.clients, "clients", 1_000_000, "of scale: up to how many clients, 1 to 10000000")
+	flag.IntVar(&o.routers, "routers", 1000, "of scale: up to how many routers, 1 to 10000")
+	flag.StringVar(&o.data, "data", "", "of scale: the file to write that the plots are drawn from")
 	flag.StringVar(&o.only, "only", "", "one part alone: "+partNames())
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -48,7 +53,8 @@ func main() {
 type options struct {
 	rounds, connections int
 	duration            time.Duration
-	only                string
+	clients, routers    int
+	data, only          string
 }
 
 // parts are what is measured, in this order.
@@ -58,6 +64,7 @@ var parts = []struct {
 }{
 	{"proxies", measureProxies},
 	{"store", measureStore},
+	{"scale", measureScale},
 }
 
 func partNames() string {
@@ -76,6 +83,10 @@ func (o options) check() error {
 		return fmt.Errorf("-duration %s: want 50ms to 1m", o.duration)
 	case o.connections < 1 || o.connections > 1024:
 		return fmt.Errorf("-connections %d: want 1 to 1024", o.connections)
+	case o.clients < 1 || o.clients > 10_000_000:
+		return fmt.Errorf("-clients %d: want 1 to 10000000", o.clients)
+	case o.routers < 1 || o.routers > 10_000:
+		return fmt.Errorf("-routers %d: want 1 to 10000", o.routers)
 	case o.only != "" && !slices.Contains(strings.Split(partNames(), ", "), o.only):
 		return fmt.Errorf("-only %s: want one of %s", o.only, partNames())
 	}

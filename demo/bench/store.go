@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,7 +11,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/weirproxy/weir/core"
@@ -127,26 +125,13 @@ func decisions(ctx context.Context, runner redis.Runner, limit *core.Limit, call
 	for i := range clients {
 		clients[i] = fmt.Sprintf("%0*d", len(identity), i)
 	}
-	began := time.Now()
-	end := began.Add(lasts)
-	made, failed := make([]int, callers), make([]error, callers)
-	var all sync.WaitGroup
-	for i := range callers {
-		all.Go(func() {
-			hits := []core.Hit{{Limit: limit, Cost: 1}}
-			for now := time.Now(); now.Before(end) && failed[i] == nil; now = time.Now() {
-				hits[0].Identity = clients[rand.IntN(keys)]
-				failed[i] = errors.Join(store.Take(now, hits), ctx.Err())
-				made[i]++
-			}
-		})
-	}
-	all.Wait()
-	sum := 0
-	for _, n := range made {
-		sum += n
-	}
-	return float64(sum) / time.Since(began).Seconds(), errors.Join(failed...)
+	return perSecond(ctx, callers, lasts, func() func(time.Time) error {
+		hits := []core.Hit{{Limit: limit, Cost: 1}}
+		return func(now time.Time) error {
+			hits[0].Identity = clients[rand.IntN(keys)]
+			return store.Take(now, hits)
+		}
+	})
 }
 
 // witness remembers the command of a decision.

@@ -61,10 +61,11 @@ func write(w io.Writer, proxy string, rows []row) {
 	}
 }
 
-// builtInBeside finds the proxy's own limiter on the same store and path.
+// builtInBeside finds the proxy's own limiter on the same store and path, a
+// lease or not.
 func builtInBeside(r row, rows []row) []row {
 	for i, other := range rows {
-		if other.builtIn && !r.builtIn && other.store == r.store && other.denied == r.denied {
+		if other.builtIn && !r.builtIn && strings.HasPrefix(r.store, other.store) && other.denied == r.denied {
 			return rows[i : i+1]
 		}
 	}

@@ -1,5 +1,5 @@
-// Plots draws what each algorithm lets through of the same traffic: the picture
-// in docs/algorithms.md.
+// Plots draws the pictures in docs: what each algorithm lets through of the same
+// traffic, and what demo/bench has measured.
 package main
 
 import (
@@ -16,13 +16,36 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	picture, err := draw()
+	pictures, err := draw(root)
 	if err != nil {
 		log.Fatal(err)
 	}
-	path := filepath.Join(root, picturePath)
-	if err := os.WriteFile(path, picture, 0o644); err != nil {
-		log.Fatal(err)
+	for name, picture := range pictures {
+		path := filepath.Join(root, name)
+		if err := os.WriteFile(path, picture, 0o644); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(path)
 	}
-	fmt.Println(path)
+}
+
+// draw makes all pictures, by their paths in the checkout.
+func draw(root string) (map[string][]byte, error) {
+	algorithms, err := drawAlgorithms()
+	if err != nil {
+		return nil, err
+	}
+	pictures := map[string][]byte{algorithmsPath: algorithms}
+	points, err := readPoints(filepath.Join(root, pointsPath))
+	if err != nil {
+		return nil, err
+	}
+	for plot, caption := range captions {
+		picture, err := drawPanels(caption, points[plot])
+		if err != nil {
+			return nil, fmt.Errorf("%s, plot %s: %w", pointsPath, plot, err)
+		}
+		pictures[filepath.Join("docs", "performance-"+plot+".svg")] = picture
+	}
+	return pictures, nil
 }

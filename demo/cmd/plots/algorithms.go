@@ -9,7 +9,7 @@ import (
 	"github.com/weirproxy/weir/core"
 )
 
-var picturePath = filepath.Join("docs", "algorithms.svg")
+var algorithmsPath = filepath.Join("docs", "algorithms.svg")
 
 const (
 	width, left, right = 860, 130, 20
@@ -17,10 +17,10 @@ const (
 	most               = 20 // requests in a window that the scale has room for
 )
 
-// draw makes the picture: a row for each algorithm, with the requests that
+// drawAlgorithms makes a picture: a row for each algorithm, with the requests that
 // passed and were denied as marks and the number that passed in the last window
 // as an area.
-func draw() ([]byte, error) {
+func drawAlgorithms() ([]byte, error) {
 	var b bytes.Buffer
 	algorithms := core.Algorithms()
 	height := top + rowHeight*len(algorithms) + 26
