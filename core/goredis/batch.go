@@ -13,7 +13,7 @@ import (
 const (
 	// places is how many round trips are under way at most. Fewer share more,
 	// and let a command wait for longer where the server is far away.
-	places = 4
+	places = 3
 
 	// batchSize bounds a round trip's commands, so that none waits for many.
 	batchSize = 64
