@@ -1,6 +1,7 @@
 package traefikplugin
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
@@ -8,12 +9,11 @@ import (
 	"time"
 
 	"github.com/weirproxy/weir/core"
-	"github.com/weirproxy/weir/core/memory"
 	"github.com/weirproxy/weir/core/redis"
 	"github.com/weirproxy/weir/core/resp"
 )
 
-// lane decides the usual request: one limit, which counts each IPv4 peer.
+// lane decides the usual request: one limit, which counts each peer.
 //
 // Where code is interpreted, calling a function costs by all that its body says:
 // each variable and each value in between is allocated anew. Going round a loop
@@ -27,20 +27,15 @@ type lane struct {
 	// origin is when the lane's clock began, which counts ns.
 	origin time.Time
 
-	// loops is how many goroutines decide, running those that still do.
+	// mu guards callers, by gate and identity, and what is in them.
+	mu      *sync.Mutex
+	callers map[string]*caller
+
+	// flooded says that somebody was denied lately.
+	flooded atomic.Bool
+
 	loops   int
 	running sync.WaitGroup
-
-	// mu guards what follows, which is by gate and identity, and what is in it.
-	mu     *sync.Mutex
-	shares map[string]*share
-
-	// recent are answers that stand, of this second, and older of the one before.
-	recent, older map[string]*denial
-	turn          int64 // when older goes
-
-	// flooded says that there are such answers.
-	flooded atomic.Bool
 }
 
 const (
@@ -50,21 +45,65 @@ const (
 	// laneLinger is how long calls are answered after the lane's end: longer
 	// than a request of an earlier configuration takes to come this far.
 	laneLinger = time.Hour
+
+	// maxCallers is how many a lane knows, and peers each of its loops. With one
+	// more they forget all, and find out again.
+	maxCallers = 20_000
 )
+
+// gate is a middleware's way into its lane.
+type gate struct {
+	// id tells the middleware's callers from others'.
+	id string
+
+	rule      *rule
+	limit     *core.Limit
+	algorithm core.Algorithm
+	cost      int64
+
+	// numbers are the limit's, units the cost as a bucket counts it.
+	numbers *core.Numbers
+	units   float64
+
+	// lease, in ns, is how long leased units last, 0 where there are none.
+	lease int64
+
+	// form makes the commands to Redis.
+	form resp.Form
+
+	// policies is RateLimit-Policy; name begins RateLimit.
+	policies []string
+	name     string
+}
+
+var gates atomic.Int64
+
+func newGate(r *rule) *gate {
+	limit := r.limits[0]
+	numbers := core.NumbersOf(limit)
+	policy, name := core.Fields(limit)
+	script, args, head, tail := redis.Tell(limit, r.cost)
+	return &gate{
+		id: strconv.FormatInt(gates.Add(1), 10) + " ", rule: r, limit: limit, algorithm: limit.Algorithm, cost: r.cost,
+		numbers: numbers, units: float64(r.cost) * numbers.Interval,
+		lease: int64(limit.Lease.Time), form: resp.NewForm(script, head, tail, args),
+		policies: []string{policy}, name: name,
+	}
+}
 
 // call is a request in the lane. What is set in the end says what became of it;
 // where nothing is, the lane could not decide, and nothing was charged.
 type call struct {
 	gate *gate
+	w    http.ResponseWriter
 	peer string
 	at   int64 // by the lane's clock
 	done chan bool
 
-	// who is the identity.
-	who string
+	caller *caller
 
-	// told is what RateLimit says after the limit's name: the request is allowed.
-	told string
+	// passed says that the request is allowed, and that its answer says so.
+	passed bool
 
 	// denied is an answer given a moment ago, which stands.
 	denied *denial
@@ -74,63 +113,41 @@ type call struct {
 	err   error
 }
 
-// gate is what a lane has to know of one middleware's limit.
-type gate struct {
-	// id tells what is known of the middleware's requests from others'.
-	id string
-
-	limit     *core.Limit
-	algorithm core.Algorithm
-	cost      int64
-
-	// numbers are the limit's, units the cost as a bucket counts it. held are the
-	// keys that each loop has found. All for the lane of a store in memory.
-	numbers *core.Numbers
-	units   float64
-	held    []map[string]*memory.Holding
-
-	// before[n] and after make the command for an identity of n bytes; lease, in
-	// ns, is how long leased units last, 0 where there are none. For a lane to
-	// Redis.
-	before []string
-	after  string
-	lease  int64
-}
-
-var gates atomic.Int64
-
-// newGate is a middleware's way into the lane.
-func newGate(l *lane, r *rule) *gate {
-	limit := r.limits[0]
-	numbers := core.NumbersOf(limit)
-	script, args, head, tail := redis.Tell(limit, r.cost)
-	form := resp.NewForm(script, head, tail, args)
-	g := &gate{
-		id: strconv.FormatInt(gates.Add(1), 10) + " ", limit: limit, algorithm: limit.Algorithm, cost: r.cost,
-		numbers: numbers, units: float64(r.cost) * numbers.Interval,
-		before: form.Before, after: form.After, lease: int64(limit.Lease.Time),
-	}
-	for i := 0; i < l.loops; i++ {
-		g.held = append(g.held, map[string]*memory.Holding{})
-	}
-	return g
-}
-
-// newLane starts the loops, decide each, which are told apart by their number.
-func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(l *lane, me int)) *lane {
-	l := &lane{calls: make(chan *call, laneQueue), origin: origin, loops: loops, mu: mu}
-	l.shares = map[string]*share{}
-	l.recent = map[string]*denial{}
-	l.older = map[string]*denial{}
+// newLane starts the loops, decide each. A loop puts the calls that it has taken
+// in hand, and takes them out as it answers them.
+func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(l *lane, hand []*call)) *lane {
+	l := &lane{calls: make(chan *call, laneQueue), origin: origin, loops: loops, mu: mu, callers: map[string]*caller{}}
 	l.running.Add(loops)
 	for i := 0; i < loops; i++ {
-		me := i
 		go func() {
-			decide(l, me)
+			hand := make([]*call, laneBatch)
+			for !survive(l, hand, decide) {
+			}
 			l.running.Done()
 		}()
 	}
 	return l
+}
+
+// survive runs a loop, and reports whether it came to its end. A panic in a
+// goroutine of ours would end the whole proxy, one in a request's does not: so
+// the calls in hand are left to their handlers.
+func survive(l *lane, hand []*call, decide func(*lane, []*call)) (ended bool) {
+	defer func() {
+		if ended {
+			return
+		}
+		cause := recover()
+		for i, c := range hand {
+			if c != nil {
+				hand[i] = nil
+				c.done <- true
+			}
+		}
+		logError(fmt.Sprintf("a decision failed, which is a fault in weir: %v", cause))
+	}()
+	decide(l, hand)
+	return true
 }
 
 // close ends the loops. Calls that still come are left to their handlers.
@@ -160,40 +177,29 @@ func usual(h *handler, inMemory bool) bool {
 // serveInLane is the middleware, for requests in the lane.
 func serveInLane(h *handler, l *lane, g *gate) http.Handler {
 	next, calls, origin := h.next, l.calls, l.origin
-	policy, text := core.Fields(h.simple.limits[0])
-	policies := []string{policy}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{gate: g, peer: r.RemoteAddr, at: int64(time.Since(origin)), done: make(chan bool, 1)}
+		c := &call{gate: g, w: w, peer: r.RemoteAddr, at: int64(time.Since(origin)), done: make(chan bool, 1)}
 		calls <- c
 		<-c.done
-		header := w.Header()
-		if c.told == "" || len(header) > 0 {
-			leaveLane(h, l, c, w, r)
-			return
+		if c.passed {
+			next.ServeHTTP(w, r)
+		} else {
+			leaveLane(h, l, c, r)
 		}
-		header["Ratelimit-Policy"] = policies
-		header["Ratelimit"] = []string{text + c.told}
-		next.ServeHTTP(w, r)
 	})
 }
 
 // leaveLane does what is not usual with a request.
-func leaveLane(h *handler, l *lane, c *call, w http.ResponseWriter, r *http.Request) {
+func leaveLane(h *handler, l *lane, c *call, r *http.Request) {
 	if c.denied != nil {
-		denyAgain(c.denied, w, w.Header())
-		return
+		denyAgain(c.denied, c.w, c.w.Header())
+	} else {
+		serveDecided(h, l, c, r)
 	}
-	if c.told != "" {
-		addFields(w.Header(), h.simple.limits[0], c.told)
-		h.next.ServeHTTP(w, r)
-		return
-	}
-	serveDecided(h, l, c, w, r)
 }
 
-// addFields is for an answer that has fields already.
-func addFields(header http.Header, limit *core.Limit, told string) {
-	policy, text := core.Fields(limit)
-	header["Ratelimit-Policy"] = append(header["Ratelimit-Policy"], policy)
-	header["Ratelimit"] = append(header["Ratelimit"], text+told)
+// addFields is for an answer that has fields already: another limiter's.
+func addFields(header http.Header, policies []string, value string) {
+	header["Ratelimit-Policy"] = append(header["Ratelimit-Policy"], policies...)
+	header["Ratelimit"] = append(header["Ratelimit"], value)
 }

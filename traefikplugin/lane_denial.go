@@ -21,9 +21,6 @@ type denial struct {
 	body   []byte
 }
 
-// maxDenials is how many answers a lane remembers of each second.
-const maxDenials = 20_000
-
 var noStore = []string{"no-store"}
 
 // denyAgain gives an answer that stands.
@@ -40,7 +37,7 @@ func denyAgain(d *denial, w http.ResponseWriter, header http.Header) {
 }
 
 // denyAndLearn denies, and has the lane give the same answer while it stands.
-func denyAndLearn(h *handler, l *lane, c *call, w http.ResponseWriter, hits []core.Hit, decision core.Decision) {
+func denyAndLearn(h *handler, l *lane, c *call, hits []core.Hit, decision core.Decision) {
 	header := http.Header{}
 	h.answer.SetHeaders(header, hits, decision, rand.Float64())
 	contentType, body := h.answer.Content(hits, decision)
@@ -50,23 +47,8 @@ func denyAndLearn(h *handler, l *lane, c *call, w http.ResponseWriter, hits []co
 		contentType: []string{contentType}, contentLength: []string{strconv.Itoa(len(body))},
 		status: h.answer.StatusCode(decision), body: []byte(body),
 	}
-	l.learn(c.gate.id+c.who, d)
-	denyAgain(d, w, w.Header())
-}
-
-// learn remembers an answer.
-func (l *lane) learn(who string, d *denial) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if d.from >= l.turn {
-		l.turn = d.from + int64(time.Second)
-		l.older = l.recent
-		l.recent = map[string]*denial{}
-	}
-	if len(l.recent) < maxDenials {
-		l.recent[who] = d
-		l.flooded.Store(true)
-	}
+	learnDenial(l, c.caller, d)
+	denyAgain(d, c.w, c.w.Header())
 }
 
 // stands is how long a time in whole seconds, rounded up, stays the same.

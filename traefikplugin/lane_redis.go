@@ -25,73 +25,76 @@ const (
 
 // decideInRedis is a loop of a lane. It asks for all calls that are there in one
 // round trip, on a connection of its own.
-func decideInRedis(l *lane, client *resp.Client, breaker *core.Breaker, timeout time.Duration) {
-	calls, origin := l.calls, l.origin
-	batch := make([]*call, laneBatch)
+func decideInRedis(l *lane, batch []*call, runner *resp.Client, breaker *core.Breaker, timeout time.Duration) {
+	calls, mu, origin := l.calls, l.mu, l.origin
+	peers := map[string]*caller{}
 	var line *resp.Line
 	lastUse := int64(0)
-	mu := l.mu
 	for {
 		c := <-calls
 		n := 0
 		command := ""
 		flooded := l.flooded.Load()
 		for c != nil {
-			peer := c.peer
-			colon := strings.IndexByte(peer, ':')
-			if colon < 7 || peer[0] > '9' {
-				c.done <- true
+			batch[n] = c
+			g := c.gate
+			who := peers[g.id+c.peer]
+			if who == nil {
+				who = meet(l, g, c.peer)
+				if len(peers) >= maxCallers {
+					peers = map[string]*caller{}
+				}
+				peers[g.id+c.peer] = who
+			}
+			c.caller = who
+			asks := who.command != ""
+			told := ""
+			if flooded || g.lease > 0 {
+				mu.Lock()
+				if who.denied != nil && c.at >= who.denied.from && c.at < who.denied.until {
+					c.denied = who.denied
+					asks = false
+				} else if g.lease > 0 {
+					left := int64(-1)
+					if who.share != nil && c.at < who.until && *who.share.Fetches == who.share.Fetch {
+						left = *who.share.Left - g.cost
+					}
+					if left >= 0 {
+						*who.share.Left = left
+						told = strconv.FormatInt(who.share.Remaining+left, 10)
+						ahead := (who.refill - c.at + 999999999) / 1000000000
+						if ahead > 0 && ahead < int64(len(seconds)) {
+							told += seconds[ahead]
+						} else if ahead > 0 {
+							told += ";t=" + strconv.FormatInt(ahead, 10)
+						}
+						asks = false
+					} else if c.at < who.seen && !who.fetching {
+						// It calls often, and nothing is ahead: it goes to fetch. Others
+						// ask meanwhile, as those do who call seldom.
+						who.fetching = true
+						asks = false
+					}
+					who.seen = c.at + g.lease
+				}
+				mu.Unlock()
+			}
+			if asks {
+				n++
+				command += who.command
 			} else {
-				who := peer[:colon]
-				c.who = who
-				if flooded {
-					mu.Lock()
-					d := l.recent[c.gate.id+who]
-					if d == nil {
-						d = l.older[c.gate.id+who]
-					}
-					if d != nil && c.at >= d.from && c.at < d.until {
-						c.denied = d
-					}
-					mu.Unlock()
-				}
-				asks := true
-				if c.gate.lease > 0 && c.denied == nil {
-					mu.Lock()
-					s := l.shares[c.gate.id+who]
-					if s == nil || c.at >= s.until {
-						// Not asked for lately: this decision alone is the store's.
-						if len(l.shares) >= maxShares {
-							l.shares = map[string]*share{}
-						}
-						l.shares[c.gate.id+who] = &share{until: c.at + c.gate.lease}
+				if told != "" {
+					header := c.w.Header()
+					if len(header) > 0 {
+						addFields(header, g.policies, g.name+told)
 					} else {
-						left := int64(-1)
-						if s.left != nil && *s.fetches == s.fetch {
-							left = *s.left - c.gate.cost
-						}
-						if left >= 0 {
-							*s.left = left
-							asks = false
-							c.told = strconv.FormatInt(s.remaining+left, 10)
-							if s.refill > c.at {
-								c.told += ";t=" + strconv.FormatInt((s.refill-c.at+999999999)/1000000000, 10)
-							}
-						} else {
-							// Nothing ahead. One goes and fetches, others ask meanwhile.
-							asks = s.fetching
-							s.fetching = true
-						}
+						header["Ratelimit-Policy"] = g.policies
+						header["Ratelimit"] = []string{g.name + told}
 					}
-					mu.Unlock()
+					c.passed = true
 				}
-				if c.denied != nil || !asks {
-					c.done <- true
-				} else {
-					batch[n] = c
-					n++
-					command += c.gate.before[len(who)] + who + c.gate.after
-				}
+				batch[n] = nil
+				c.done <- true
 			}
 			if n == laneBatch || len(calls) == 0 {
 				break
@@ -102,7 +105,7 @@ func decideInRedis(l *lane, client *resp.Client, breaker *core.Breaker, timeout 
 			asked := batch[0].at
 			deadline := origin.Add(time.Duration(asked) + timeout)
 			if line == nil || asked-lastUse > lineIdle {
-				line = renew(client, breaker, line, deadline, batch[:n])
+				line = renew(runner, breaker, line, deadline, batch)
 			}
 			if line != nil {
 				var replies []string
@@ -121,7 +124,7 @@ func decideInRedis(l *lane, client *resp.Client, breaker *core.Breaker, timeout 
 					}
 				}
 				if err != nil {
-					failAll(batch[:n], line.Abandon(err))
+					failAll(batch, line.Abandon(err))
 					line = nil
 				} else {
 					lastUse = asked
@@ -130,11 +133,19 @@ func decideInRedis(l *lane, client *resp.Client, breaker *core.Breaker, timeout 
 						reply := replies[i]
 						if len(reply) < 2 || reply[0] != '+' {
 							// The server's refusal: the handler asks again, and deals with it.
-						} else if reply[1] == '=' {
-							asker.told = reply[2:]
-						} else {
+						} else if reply[1] != '=' {
 							asker.reply = reply[1:]
+						} else {
+							header := asker.w.Header()
+							if len(header) > 0 {
+								addFields(header, asker.gate.policies, asker.gate.name+reply[2:])
+							} else {
+								header["Ratelimit-Policy"] = asker.gate.policies
+								header["Ratelimit"] = []string{asker.gate.name + reply[2:]}
+							}
+							asker.passed = true
 						}
+						batch[i] = nil
 						asker.done <- true
 					}
 				}
@@ -152,7 +163,7 @@ func decideInRedis(l *lane, client *resp.Client, breaker *core.Breaker, timeout 
 // renew finds a connection that is good for a batch, by the deadline. Where
 // there is none it answers the batch, or leaves it to the handlers while the
 // store is known to be lost.
-func renew(client *resp.Client, breaker *core.Breaker, line *resp.Line, deadline time.Time, batch []*call) *resp.Line {
+func renew(runner *resp.Client, breaker *core.Breaker, line *resp.Line, deadline time.Time, batch []*call) *resp.Line {
 	if line != nil {
 		line.Release()
 	}
@@ -160,7 +171,7 @@ func renew(client *resp.Client, breaker *core.Breaker, line *resp.Line, deadline
 		failAll(batch, nil)
 		return nil
 	}
-	fresh, err := client.Line(deadline)
+	fresh, err := runner.Line(deadline)
 	if err != nil {
 		failAll(batch, err)
 		return nil
@@ -169,16 +180,23 @@ func renew(client *resp.Client, breaker *core.Breaker, line *resp.Line, deadline
 }
 
 func failAll(batch []*call, err error) {
-	for _, c := range batch {
-		c.err = err
-		c.done <- true
+	for i, c := range batch {
+		if c != nil {
+			batch[i] = nil
+			c.err = err
+			c.done <- true
+		}
 	}
 }
 
 // serveDecided goes on with a request that the lane has asked the store about,
 // or has left to the handler.
-func serveDecided(h *handler, l *lane, c *call, w http.ResponseWriter, r *http.Request) {
-	hits := []core.Hit{{Limit: h.simple.limits[0], Identity: c.who, Cost: h.simple.cost}}
+func serveDecided(h *handler, l *lane, c *call, r *http.Request) {
+	if c.caller == nil {
+		h.ServeHTTP(c.w, r)
+		return
+	}
+	hits := []core.Hit{{Limit: h.simple.limits[0], Identity: c.caller.who, Cost: h.simple.cost}}
 	var decision core.Decision
 	switch {
 	case c.err != nil:
@@ -186,14 +204,15 @@ func serveDecided(h *handler, l *lane, c *call, w http.ResponseWriter, r *http.R
 	case c.reply != "":
 		decision = h.limiter.Settle(time.Now(), hits, redis.Read(c.reply, hits))
 	default:
-		hits = simpleHit(h.simple, r.RemoteAddr)
 		decision = h.limiter.Decide(time.Now(), hits)
-		learnShare(h, l, c)
+		if h.limiter.Leases != nil {
+			learnShare(h, l, c.caller)
+		}
 	}
-	if decision.Allowed || decision.Degraded || decision.RetryAfter == core.Never || c.who == "" {
-		finish(h, w, r, hits, decision)
+	if decision.Allowed || decision.Degraded || decision.RetryAfter == core.Never {
+		finish(h, c.w, r, hits, decision)
 		return
 	}
 	logDenial(h.name, hits, decision, clientOf(h, r))
-	denyAndLearn(h, l, c, w, hits, decision)
+	denyAndLearn(h, l, c, hits, decision)
 }

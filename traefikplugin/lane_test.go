@@ -203,24 +203,52 @@ func TestLaneLeavesTheRest(t *testing.T) {
 // TestLaneEnds: a request of an earlier configuration is answered although the
 // lane has ended.
 func TestLaneEnds(t *testing.T) {
-	l := newLane(3, time.Now(), &sync.Mutex{}, func(l *lane, _ int) {
+	l := newLane(3, time.Now(), &sync.Mutex{}, func(l *lane, _ []*call) {
 		for c := <-l.calls; c != nil; c = <-l.calls {
-			c.told = "1"
+			c.passed = true
 			c.done <- true
 		}
 	})
 	for range 10 {
 		c := &call{done: make(chan bool, 1)}
 		l.calls <- c
-		if <-c.done; c.told != "1" {
+		if <-c.done; !c.passed {
 			t.Fatal("a loop does not decide")
 		}
 	}
 	l.close()
 	late := &call{done: make(chan bool, 1)}
 	l.calls <- late
-	if <-late.done; late.told != "" {
+	if <-late.done; late.passed {
 		t.Error("a loop still decides")
+	}
+}
+
+// TestLaneSurvives: what panics in a loop is left to the handlers, and the loop
+// goes on.
+func TestLaneSurvives(t *testing.T) {
+	l := newLane(1, time.Now(), &sync.Mutex{}, func(l *lane, hand []*call) {
+		for n := 0; ; n++ {
+			c := <-l.calls
+			if c == nil {
+				return
+			}
+			hand[0] = c
+			if c.peer == "panic" {
+				panic("of a loop")
+			}
+			c.passed = true
+			hand[0] = nil
+			c.done <- true
+		}
+	})
+	defer l.close()
+	for _, peer := range []string{"a", "panic", "b", "panic", "panic", "c"} {
+		c := &call{peer: peer, done: make(chan bool, 1)}
+		l.calls <- c
+		if <-c.done; c.passed != (peer != "panic") {
+			t.Errorf("%s: passed %t", peer, c.passed)
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func newHandler(ctx context.Context, next http.Handler, config *Config, name str
 		h.simple = &h.rules[0]
 	}
 	if store.lane != nil && usual(h, s.redis == nil) {
-		return serveInLane(h, store.lane, newGate(store.lane, h.simple)), nil
+		return serveInLane(h, store.lane, newGate(h.simple)), nil
 	}
 	return h, nil
 }
