@@ -10,7 +10,6 @@ import (
 
 	"github.com/weirproxy/weir/core"
 	"github.com/weirproxy/weir/core/redis"
-	"github.com/weirproxy/weir/core/resp"
 )
 
 // lane decides the usual request: one limit, which counts each peer.
@@ -22,6 +21,9 @@ import (
 //
 // All middlewares on one store share its lane.
 type lane struct {
+	// id tells lanes apart.
+	id string
+
 	calls chan *call
 
 	// origin is when the lane's clock began, which counts ns.
@@ -38,6 +40,9 @@ type lane struct {
 	running sync.WaitGroup
 }
 
+// made counts lanes and gates, so that each has an id of its own.
+var made atomic.Int64
+
 const (
 	// laneQueue is how many calls may wait before more wait to join them.
 	laneQueue = 256
@@ -51,7 +56,7 @@ const (
 	maxCallers = 20_000
 )
 
-// gate is a middleware's way into its lane.
+// gate is a middleware's way into its lane, the same on all its routers.
 type gate struct {
 	// id tells the middleware's callers from others'.
 	id string
@@ -68,25 +73,24 @@ type gate struct {
 	// lease, in ns, is how long leased units last, 0 where there are none.
 	lease int64
 
-	// form makes the commands to Redis.
-	form resp.Form
+	// script and args ask Redis.
+	script *redis.Script
+	args   []string
 
 	// policies is RateLimit-Policy; name begins RateLimit.
 	policies []string
 	name     string
 }
 
-var gates atomic.Int64
-
 func newGate(r *rule) *gate {
 	limit := r.limits[0]
 	numbers := core.NumbersOf(limit)
 	policy, name := core.Fields(limit)
-	script, args, head, tail := redis.Tell(limit, r.cost)
+	script, args := redis.Tell(limit, r.cost)
 	return &gate{
-		id: strconv.FormatInt(gates.Add(1), 10) + " ", rule: r, limit: limit, algorithm: limit.Algorithm, cost: r.cost,
+		id: strconv.FormatInt(made.Add(1), 10) + " ", rule: r, limit: limit, algorithm: limit.Algorithm, cost: r.cost,
 		numbers: numbers, units: float64(r.cost) * numbers.Interval,
-		lease: int64(limit.Lease.Time), form: resp.NewForm(script, head, tail, args),
+		lease: int64(limit.Lease.Time), script: script, args: args,
 		policies: []string{policy}, name: name,
 	}
 }
@@ -116,7 +120,10 @@ type call struct {
 // newLane starts the loops, decide each. A loop puts the calls that it has taken
 // in hand, and takes them out as it answers them.
 func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(l *lane, hand []*call)) *lane {
-	l := &lane{calls: make(chan *call, laneQueue), origin: origin, loops: loops, mu: mu, callers: map[string]*caller{}}
+	l := &lane{
+		id: strconv.FormatInt(made.Add(1), 10), calls: make(chan *call, laneQueue),
+		origin: origin, loops: loops, mu: mu, callers: map[string]*caller{},
+	}
 	l.running.Add(loops)
 	for i := 0; i < loops; i++ {
 		go func() {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirproxy/weir/core"
+	"github.com/weirproxy/weir/core/resp"
 )
 
 // caller is what a lane knows of one identity at one gate.
@@ -35,10 +36,7 @@ func meet(l *lane, g *gate, peer string) *caller {
 		if len(l.callers) >= maxCallers {
 			l.callers = map[string]*caller{}
 		}
-		c = &caller{who: who}
-		if len(who) < len(g.form.Before) {
-			c.command = g.form.Before[len(who)] + who + g.form.After
-		}
+		c = &caller{who: who, command: resp.Command(g.script, []string{core.Key(g.limit, who)}, g.args)}
 		l.callers[g.id+who] = c
 	}
 	return c

@@ -32,23 +32,16 @@ func decideInMemory(l *lane, hand []*call, store *memory.Store) {
 			at = sit(l, store, g, c.peer, seats)
 		}
 		c.caller = at.caller
-		if l.flooded.Load() {
-			mu.Lock()
-			d := at.caller.denied
-			if d != nil && c.at >= d.from && c.at < d.until {
-				c.denied = d
-			}
-			mu.Unlock()
-		}
-		if at.held != nil && c.denied == nil {
+		held := at.held
+		if held != nil {
 			now := epoch + c.at/1000
 			remaining := int64(-1)
 			refill := int64(0)
 			n := g.numbers
-			s := at.held.State
-			mutex := at.held.Mu
+			s := held.State
+			mutex := held.Mu
 			mutex.Lock()
-			if *at.held.Live != at.held.Life || s.Blocked > 0 {
+			if *held.Live != held.Life {
 				at.held = nil
 			} else if g.algorithm >= core.TokenBucket {
 				debt := s.Debt
@@ -65,11 +58,13 @@ func decideInMemory(l *lane, hand []*call, store *memory.Store) {
 					s.At = reckoned
 					s.Debt = debt
 					remaining = int64((n.Room - debt + n.Allowance) / n.Interval)
-					more := debt + float64(remaining+1)*n.Interval - n.Room
-					if more < debt {
-						debt = more
+					if n.Interval <= 1000000 && reckoned == now {
+						// There is one more within a second, and told are whole ones.
+						refill = 1
+					} else {
+						more := debt + float64(remaining+1)*n.Interval - n.Room
+						refill = int64(math.Ceil(math.Min(debt, more))) + reckoned - now
 					}
-					refill = int64(math.Ceil(debt)) + reckoned - now
 				}
 			} else if s.Used > 0 && now-s.At < n.Window && s.Used < n.Exact && s.Previous <= n.Exact {
 				kept := int64(0)
@@ -109,6 +104,13 @@ func decideInMemory(l *lane, hand []*call, store *memory.Store) {
 					header["Ratelimit"] = []string{told}
 				}
 				c.passed = true
+			} else {
+				mu.Lock()
+				d := at.caller.denied
+				if d != nil && c.at >= d.from && c.at < d.until {
+					c.denied = d
+				}
+				mu.Unlock()
 			}
 		}
 		hand[0] = nil

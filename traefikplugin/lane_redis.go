@@ -47,7 +47,7 @@ func decideInRedis(l *lane, batch []*call, runner *resp.Client, breaker *core.Br
 				peers[g.id+c.peer] = who
 			}
 			c.caller = who
-			asks := who.command != ""
+			asks := true
 			told := ""
 			if flooded || g.lease > 0 {
 				mu.Lock()

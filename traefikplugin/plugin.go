@@ -68,7 +68,11 @@ func newHandler(ctx context.Context, next http.Handler, config *Config, name str
 		h.simple = &h.rules[0]
 	}
 	if store.lane != nil && usual(h, s.redis == nil) {
-		return serveInLane(h, store.lane, newGate(h.simple)), nil
+		g, err := shareGate(ctx, store.lane, config, name, h.simple)
+		if err != nil {
+			return nil, err
+		}
+		return serveInLane(h, store.lane, g), nil
 	}
 	return h, nil
 }

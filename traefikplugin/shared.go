@@ -31,6 +31,9 @@ type shared struct {
 	// lane is nil where the store has none.
 	lane *lane
 
+	// gate is all that a middleware's routers share.
+	gate *gate
+
 	close func()
 }
 
@@ -93,6 +96,23 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 			_ = fallback.Close()
 		}}, nil
 	})
+}
+
+// shareGate returns the way into the lane of the middleware of this name and
+// configuration, of which Traefik makes one for each router.
+func shareGate(ctx context.Context, l *lane, config *Config, name string, r *rule) (*gate, error) {
+	text, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	key := "gate " + l.id + " " + name + " " + core.HashIdentity(string(text))
+	s, err := one.acquire(ctx, key, func() (*shared, error) {
+		return &shared{gate: newGate(r), close: func() {}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.gate, nil
 }
 
 // fingerprint tells options apart, the content of the files that they name

@@ -18,11 +18,12 @@ type Holding struct {
 	Life uint64
 }
 
-// Hold is the key of this identity under the limit, nil where the store has none.
+// Hold is the key of this identity under the limit, nil where the store has none
+// or it is blocked.
 func Hold(s *Store, l *core.Limit, identity string) *Holding {
 	sh, e := find(s, l, identity)
 	defer sh.mu.Unlock()
-	if e == nil {
+	if e == nil || e.Blocked > 0 {
 		return nil
 	}
 	return &Holding{Mu: &sh.mu, State: &e.State, Live: &e.life, Life: e.life}

@@ -60,6 +60,11 @@ func (sh *shard) insert(e *entry, at int64) {
 	}
 	sh.table.insert(e)
 	sh.push(e, at)
+	sh.revive(e)
+}
+
+// revive begins a life of the entry, so that none before it is taken for it.
+func (sh *shard) revive(e *entry) {
 	sh.lives++
 	e.life = sh.lives
 }

@@ -175,6 +175,8 @@ func (s *Store) Block(now time.Time, limit *core.Limit, identity string, d time.
 	if e.index == absent {
 		hold(s, sh, e, at)
 	}
+	// Who holds the key has to find it again.
+	sh.revive(e)
 	return nil
 }
 

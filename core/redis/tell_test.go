@@ -55,8 +55,8 @@ func compareTold(t *testing.T, runner redis.Runner, store *redis.Store, limit *c
 	if err := store.Take(time.Now(), taken); err != nil {
 		t.Fatal(err)
 	}
-	script, args, head, tail := redis.Tell(limit, 1)
-	reply, err := runner.Run(time.Now().Add(soon), script, []string{head + "192.0.2.2" + tail}, append(args, fmt.Sprint(now)))
+	script, args := redis.Tell(limit, 1)
+	reply, err := runner.Run(time.Now().Add(soon), script, []string{core.Key(limit, "192.0.2.2")}, append(args, fmt.Sprint(now)))
 	if err != nil {
 		t.Fatal(err)
 	}

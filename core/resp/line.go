@@ -9,9 +9,9 @@ import (
 	"github.com/weirproxy/weir/core/redis"
 )
 
-// Line is a connection in the hands of who asks for many: it writes commands
-// made by a Form to Net, and reads as many lines, without a call of this
-// package for each. One goroutine at a time uses it.
+// Line is a connection in the hands of who asks for many: it writes Commands to
+// Net, and reads as many lines, without a call of this package for each. One
+// goroutine at a time uses it.
 type Line struct {
 	Net net.Conn
 
@@ -73,27 +73,5 @@ func (l *Line) Rest(got string, n int) ([]string, error) {
 	}
 }
 
-// Form is a command that runs a script with one key, but for the identity in
-// that key.
-type Form struct {
-	// Before[n] comes before an identity of n bytes, After after any.
-	Before []string
-	After  string
-}
-
-// maxIdentity is the length of the longest identity that a Form takes.
-const maxIdentity = 64
-
-// NewForm makes the command that runs the script with args, and with a key that
-// is head, an identity and tail.
-func NewForm(script *redis.Script, head, tail string, args []string) Form {
-	var f Form
-	for n := 0; n <= maxIdentity; n++ {
-		key := head + strings.Repeat("x", n) + tail
-		command := evalsha(script, []string{key}, args)
-		identity := strings.Index(command, key) + len(head)
-		f.Before = append(f.Before, command[:identity])
-		f.After = command[identity+n:]
-	}
-	return f
-}
+// Command runs a script that the server knows.
+func Command(script *redis.Script, keys, args []string) string { return evalsha(script, keys, args) }
