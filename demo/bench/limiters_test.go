@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,8 @@ const refill = 12_000
 type taker func(client string) (allowed bool, err error)
 
 // BenchmarkMemory is a decision in memory that allows: each of this project's
-// algorithms, and other Go limiters, with one client and many.
+// algorithms, and other Go limiters, with one client and many. All are asked by
+// the same clients in the same order, the one that they first came in.
 func BenchmarkMemory(b *testing.B) {
 	limiters := map[string]func(*testing.B) func() taker{
 		"go-limiter": goLimiter,
@@ -55,9 +57,12 @@ func BenchmarkMemory(b *testing.B) {
 				newTaker := limiters[name](b)
 				visit(b, newTaker(), clients)
 				b.ReportAllocs()
+				var goroutines atomic.Int64
 				b.RunParallel(func(pb *testing.PB) {
 					take := newTaker()
-					for i := rand.IntN(len(clients)); pb.Next(); i++ {
+					// Far apart, so that none follows where another was just before.
+					start := int(goroutines.Add(1)) * len(clients) / runtime.GOMAXPROCS(0)
+					for i := start; pb.Next(); i++ {
 						if allowed, err := take(clients[i%len(clients)]); !allowed || err != nil {
 							b.Errorf("allowed %t, %v", allowed, err)
 							return
