@@ -21,7 +21,12 @@ func decideInMemory(l *lane, hand []*call, store *memory.Store) {
 	seats := map[string]*seat{}
 	_, epoch := memory.Clock(store)
 	for {
+		idle := len(calls) == 0
 		c := <-calls
+		if idle {
+			// Others may be about to call: waking for each of them costs more.
+			runtime.Gosched()
+		}
 		if c == nil {
 			return
 		}

@@ -2,6 +2,7 @@ package traefikplugin
 
 import (
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 const (
 	// redisLoops is how many round trips of a lane are under way at most. Fewer
 	// share more, and let a call wait for longer where the server is far away.
-	redisLoops = 4
+	redisLoops = 2
 
 	// laneBatch bounds the calls of one round trip.
 	laneBatch = 64
@@ -31,7 +32,12 @@ func decideInRedis(l *lane, batch []*call, runner *resp.Client, breaker *core.Br
 	var line *resp.Line
 	lastUse := int64(0)
 	for {
+		idle := len(calls) == 0
 		c := <-calls
+		if idle {
+			// Others may be about to call, and share the round trip.
+			runtime.Gosched()
+		}
 		n := 0
 		command := ""
 		flooded := l.flooded.Load()
