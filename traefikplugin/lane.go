@@ -36,8 +36,21 @@ type lane struct {
 	// flooded says that somebody was denied lately.
 	flooded atomic.Bool
 
+	// turns is received from by the loop that takes calls next, where they take
+	// turns.
+	turns chan bool
+
 	loops   int
 	running sync.WaitGroup
+}
+
+// loop is one of a lane's, and what is left of it when it panics.
+type loop struct {
+	// hand are the calls that it has taken and not answered.
+	hand []*call
+
+	// turn says that it is the loop's turn.
+	turn bool
 }
 
 // made counts lanes and gates, so that each has an id of its own.
@@ -117,18 +130,18 @@ type call struct {
 	err   error
 }
 
-// newLane starts the loops, decide each. A loop puts the calls that it has taken
-// in hand, and takes them out as it answers them.
-func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(l *lane, hand []*call)) *lane {
+// newLane starts the loops, decide each.
+func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(*lane, *loop)) *lane {
 	l := &lane{
 		id: strconv.FormatInt(made.Add(1), 10), calls: make(chan *call, laneQueue),
-		origin: origin, loops: loops, mu: mu, callers: map[string]*caller{},
+		origin: origin, loops: loops, mu: mu, callers: map[string]*caller{}, turns: make(chan bool, 1),
 	}
+	l.turns <- true
 	l.running.Add(loops)
 	for i := 0; i < loops; i++ {
 		go func() {
-			hand := make([]*call, laneBatch)
-			for !survive(l, hand, decide) {
+			me := &loop{hand: make([]*call, laneBatch)}
+			for !survive(l, me, decide) {
 			}
 			l.running.Done()
 		}()
@@ -139,21 +152,21 @@ func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(l *lane, h
 // survive runs a loop, and reports whether it came to its end. A panic in a
 // goroutine of ours would end the whole proxy, one in a request's does not: so
 // the calls in hand are left to their handlers.
-func survive(l *lane, hand []*call, decide func(*lane, []*call)) (ended bool) {
+func survive(l *lane, me *loop, decide func(*lane, *loop)) (ended bool) {
 	defer func() {
 		if ended {
 			return
 		}
 		cause := recover()
-		for i, c := range hand {
+		for i, c := range me.hand {
 			if c != nil {
-				hand[i] = nil
+				me.hand[i] = nil
 				c.done <- true
 			}
 		}
 		logError(fmt.Sprintf("a decision failed, which is a fault in weir: %v", cause))
 	}()
-	decide(l, hand)
+	decide(l, me)
 	return true
 }
 

@@ -16,8 +16,8 @@ func memoryLoops() int { return 1 + (runtime.GOMAXPROCS(0)-1)/4 }
 // decideInMemory is a loop of a lane. It charges keys that are there for hits
 // that are allowed at once, as core's Decide, Charge and Describe would; the
 // rest it leaves.
-func decideInMemory(l *lane, hand []*call, store *memory.Store) {
-	calls, mu := l.calls, l.mu
+func decideInMemory(l *lane, me *loop, store *memory.Store) {
+	calls, mu, hand := l.calls, l.mu, me.hand
 	seats := map[string]*seat{}
 	_, epoch := memory.Clock(store)
 	for {

@@ -55,7 +55,7 @@ func laneHistory(t *testing.T, random *rand.Rand, r *rule) (decided int) {
 	defer inLane.Close()
 	defer inCore.Close()
 	origin, _ := memory.Clock(inLane)
-	l := newLane(1, origin, &sync.Mutex{}, func(l *lane, hand []*call) { decideInMemory(l, hand, inLane) })
+	l := newLane(1, origin, &sync.Mutex{}, func(l *lane, me *loop) { decideInMemory(l, me, inLane) })
 	defer l.close()
 	g := newGate(r)
 	at := int64(0)
@@ -100,7 +100,7 @@ func TestLaneLetsGo(t *testing.T) {
 	store := memory.New(1000)
 	defer store.Close()
 	origin, _ := memory.Clock(store)
-	l := newLane(1, origin, &sync.Mutex{}, func(l *lane, hand []*call) { decideInMemory(l, hand, store) })
+	l := newLane(1, origin, &sync.Mutex{}, func(l *lane, me *loop) { decideInMemory(l, me, store) })
 	defer l.close()
 	g := newGate(&rule{limits: limits, cost: 1})
 	take := func() string {

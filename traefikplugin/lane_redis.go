@@ -13,9 +13,15 @@ import (
 )
 
 const (
-	// redisLoops is how many round trips of a lane are under way at most. Fewer
-	// share more, and let a call wait for longer where the server is far away.
-	redisLoops = 2
+	// redisLoops is how many round trips of a lane are under way at most, to a
+	// server that is far away. To one that is near one at a time does: whoever
+	// calls meanwhile shares the next.
+	redisLoops = 4
+
+	// farAway is how long the quickest of judged round trips takes to a server
+	// for which calls better not wait for one another, in ns.
+	farAway = int64(time.Millisecond)
+	judged  = 16
 
 	// laneBatch bounds the calls of one round trip.
 	laneBatch = 64
@@ -25,13 +31,21 @@ const (
 )
 
 // decideInRedis is a loop of a lane. It asks for all calls that are there in one
-// round trip, on a connection of its own.
-func decideInRedis(l *lane, batch []*call, runner *resp.Client, breaker *core.Breaker, timeout time.Duration) {
-	calls, mu, origin := l.calls, l.mu, l.origin
+// round trip, on a connection of its own, when it is its turn. It keeps the turn
+// as long as the server is near.
+func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker, timeout time.Duration) {
+	calls, mu, origin, batch := l.calls, l.mu, l.origin, me.hand
 	peers := map[string]*caller{}
 	var line *resp.Line
 	lastUse := int64(0)
+	far := false
+	quickest := int64(time.Hour)
+	trips := 0
 	for {
+		if !me.turn {
+			<-l.turns
+			me.turn = true
+		}
 		idle := len(calls) == 0
 		c := <-calls
 		if idle {
@@ -107,6 +121,10 @@ func decideInRedis(l *lane, batch []*call, runner *resp.Client, breaker *core.Br
 			}
 			c = <-calls
 		}
+		if far || c == nil {
+			me.turn = false
+			l.turns <- true
+		}
 		if n > 0 {
 			asked := batch[0].at
 			deadline := origin.Add(time.Duration(asked) + timeout)
@@ -134,6 +152,15 @@ func decideInRedis(l *lane, batch []*call, runner *resp.Client, breaker *core.Br
 					line = nil
 				} else {
 					lastUse = asked
+					trips++
+					if took := int64(time.Since(origin)) - asked; took < quickest {
+						quickest = took
+					}
+					if trips == judged {
+						far = quickest >= farAway
+						quickest = int64(time.Hour)
+						trips = 0
+					}
 					for i := 0; i < n; i++ {
 						asker := batch[i]
 						reply := replies[i]

@@ -203,7 +203,7 @@ func TestLaneLeavesTheRest(t *testing.T) {
 // TestLaneEnds: a request of an earlier configuration is answered although the
 // lane has ended.
 func TestLaneEnds(t *testing.T) {
-	l := newLane(3, time.Now(), &sync.Mutex{}, func(l *lane, _ []*call) {
+	l := newLane(3, time.Now(), &sync.Mutex{}, func(l *lane, _ *loop) {
 		for c := <-l.calls; c != nil; c = <-l.calls {
 			c.passed = true
 			c.done <- true
@@ -227,18 +227,18 @@ func TestLaneEnds(t *testing.T) {
 // TestLaneSurvives: what panics in a loop is left to the handlers, and the loop
 // goes on.
 func TestLaneSurvives(t *testing.T) {
-	l := newLane(1, time.Now(), &sync.Mutex{}, func(l *lane, hand []*call) {
+	l := newLane(1, time.Now(), &sync.Mutex{}, func(l *lane, me *loop) {
 		for n := 0; ; n++ {
 			c := <-l.calls
 			if c == nil {
 				return
 			}
-			hand[0] = c
+			me.hand[0] = c
 			if c.peer == "panic" {
 				panic("of a loop")
 			}
 			c.passed = true
-			hand[0] = nil
+			me.hand[0] = nil
 			c.done <- true
 		}
 	})

@@ -42,7 +42,7 @@ func shareMemory(ctx context.Context, maxKeys int) (*shared, error) {
 	return one.acquire(ctx, "memory "+strconv.Itoa(maxKeys), func() (*shared, error) {
 		store := memory.New(maxKeys)
 		origin, _ := memory.Clock(store)
-		own := newLane(memoryLoops(), origin, &sync.Mutex{}, func(l *lane, hand []*call) { decideInMemory(l, hand, store) })
+		own := newLane(memoryLoops(), origin, &sync.Mutex{}, func(l *lane, me *loop) { decideInMemory(l, me, store) })
 		return &shared{store: store, where: "in memory", lane: own, close: func() {
 			own.close()
 			_ = store.Close()
@@ -84,7 +84,7 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		leases := core.NewLeases()
 		var own *lane
 		if !runner.Sharded() {
-			own = newLane(redisLoops, time.Now(), leases.Mutex(), func(l *lane, hand []*call) { decideInRedis(l, hand, runner, breaker, timeout) })
+			own = newLane(redisLoops, time.Now(), leases.Mutex(), func(l *lane, me *loop) { decideInRedis(l, me, runner, breaker, timeout) })
 		}
 		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: leases, fallback: fallback, lane: own, close: func() {
 			if own != nil {
