@@ -87,8 +87,8 @@ func Charged(l *Limit, cost int64) string {
 
 // Words are what a script has to know besides to put a bucket into words: the
 // most debt before a request waits, and what Remaining is a part of, in µs.
-func Words(l *Limit) string {
-	return strconv.FormatFloat(l.free, 'g', 17, 64) + " " + strconv.FormatFloat(l.room, 'g', 17, 64)
+func Words(l *Limit) (free, room string) {
+	return strconv.FormatFloat(l.free, 'g', 17, 64), strconv.FormatFloat(l.room, 'g', 17, 64)
 }
 
 // Capacity is the most units that the limit can ever let pass at once: a hit

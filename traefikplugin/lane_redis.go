@@ -21,7 +21,7 @@ const (
 	// farAway is how long the quickest of judged round trips takes to a server
 	// for which calls better not wait for one another, in ns.
 	farAway = int64(time.Millisecond)
-	judged  = 16
+	judged  = 32
 
 	// laneBatch bounds the calls of one round trip.
 	laneBatch = 64
@@ -134,6 +134,7 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 			if line != nil {
 				var replies []string
 				got := 0
+				sent := int64(time.Since(origin))
 				err := line.Net.SetDeadline(deadline)
 				if err == nil {
 					_, err = line.Net.Write([]byte(command))
@@ -153,7 +154,7 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 				} else {
 					lastUse = asked
 					trips++
-					if took := int64(time.Since(origin)) - asked; took < quickest {
+					if took := int64(time.Since(origin)) - sent; took < quickest {
 						quickest = took
 					}
 					if trips == judged {

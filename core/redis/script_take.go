@@ -12,9 +12,9 @@ package redis
 // times (sliding-log). A single negative number is a block and when it ends.
 //
 // The reply is the time in µs and four numbers a hit: 0 denied, 1 allowed or
-// 2 blocked, and the three that tell its state. To "tell", which core's Words
-// follow, of one hit that is allowed and need not wait, it is what the RateLimit
-// field says of it instead, after a "=": "=99;t=60".
+// 2 blocked, and the three that tell its state. To "tell", where core's Words
+// follow the time, of one hit that is allowed and need not wait, it is what the
+// RateLimit field says of it instead, after a "=": "=99;t=60".
 var takeScript = NewScript(`
 local clock = tonumber(ARGV[#KEYS + 2])
 if not clock then
@@ -40,7 +40,7 @@ local function faded(previous, room, window)
 end
 
 -- What core's Describe finds for RateLimit, nil if the hit has to wait.
-local function told(h, free, room)
+local function told(h)
   local remaining, refill = h.count - h.b, h.at + h.window - clock
   if h.tag == 'sl' then
     refill = h.c + h.window - clock
@@ -53,6 +53,7 @@ local function told(h, free, room)
       refill = refill + faded(h.b, h.b - 1, h.window)
     end
   elseif h.debt then
+    local free, room = tonumber(ARGV[4]), tonumber(ARGV[5])
     if h.b > free then return nil end
     remaining = math.floor((room - h.b + math.min(1, h.interval / 1000)) / h.interval)
     refill = h.at - clock + math.ceil(math.min(h.b, h.b + (remaining + 1) * h.interval - room))
@@ -140,7 +141,7 @@ for i, key in ipairs(KEYS) do
   hits[i] = h
 end
 
-local reply = {string.format('%.0f', clock)}
+local reply
 for i, key in ipairs(KEYS) do
   local h = hits[i]
   if all and h.verdict == 1 and h.cost > 0 then
@@ -167,10 +168,10 @@ for i, key in ipairs(KEYS) do
       end
       redis.call('SET', key, string.format('%.0f %.17g %.0f', h.at, h.b, h.c), 'PX', lifetime(life))
     end
-    local free, room = string.match(ARGV[2] or '', '^tell (%S+) (%S+)$')
-    local words = free and told(h, tonumber(free), tonumber(room))
+    local words = ARGV[2] == 'tell' and told(h)
     if words then return redis.status_reply(words) end
   end
+  reply = reply or {string.format('%.0f', clock)}
   reply[i + 1] = string.format('%d %.0f %.17g %.0f', h.verdict, h.at, h.b, h.c)
 end
 return redis.status_reply(table.concat(reply, ' '))

@@ -7,7 +7,8 @@ import "github.com/weirproxy/weir/core"
 // charged and need not wait; what follows is the value of RateLimit after the
 // limit's name. Any other is for Read.
 func Tell(l *core.Limit, cost int64) (script *Script, args []string) {
-	return takeScript, []string{core.Parameters(l, cost), "tell " + core.Words(l)}
+	free, room := core.Words(l)
+	return takeScript, []string{core.Parameters(l, cost), "tell", "", free, room}
 }
 
 // Read fills in the Results of the hits that Tell's script, or Take, was asked

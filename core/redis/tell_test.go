@@ -56,7 +56,8 @@ func compareTold(t *testing.T, runner redis.Runner, store *redis.Store, limit *c
 		t.Fatal(err)
 	}
 	script, args := redis.Tell(limit, 1)
-	reply, err := runner.Run(time.Now().Add(soon), script, []string{core.Key(limit, "192.0.2.2")}, append(args, fmt.Sprint(now)))
+	args[2] = fmt.Sprint(now)
+	reply, err := runner.Run(time.Now().Add(soon), script, []string{core.Key(limit, "192.0.2.2")}, args)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -217,13 +217,16 @@ func TestTraefikTellsOfTheStore(t *testing.T) {
 		t.Errorf("%d came through with the new Redis, want 3", came)
 	}
 	denial := "DBG limit@file: limit api denied 127.0.0.1 for "
-	// What is printed arrives in its own time, the last denial last.
-	eventually(t, "all denials to be logged", func() bool { return log.count(denial) >= 14 })
+	// What is printed arrives in its own time. Without Redis each of the seven is
+	// decided anew; with it the first is, and its answer stands for a while.
+	eventually(t, "denials to be logged", func() bool { return log.count(denial) >= 8 })
+	if n := log.count(denial); n > 14 {
+		t.Errorf("%d lines of %s, want at most 14", n, denial)
+	}
 	for text, want := range map[string]int{
 		"DBG limit@file: limit api: 3 in any 1h (sliding-window), for each ip, counted in Redis at " + redis.Addr(): 1,
 		"ERR Redis at " + redis.Addr() + " is lost, onError applies: ":                                              1,
 		"ERR Redis at " + redis.Addr() + " is back":                                                                 1,
-		denial: 14,
 	} {
 		if n := log.count(text); n != want {
 			t.Errorf("%d lines of %s, want %d", n, text, want)
