@@ -200,6 +200,39 @@ func TestLaneLeavesTheRest(t *testing.T) {
 	}
 }
 
+// TestLaneLeavesConnections: where there are few connections, no lane keeps them
+// from the requests that it leaves to handlers.
+func TestLaneLeavesConnections(t *testing.T) {
+	server := redistest.Start(t)
+	for _, size := range []string{"1", "2", "4", "5"} {
+		few := func(c *Config) {
+			inRedis(server.Addr(), "5s")(c)
+			c.OnError = "deny"
+			c.Redis.PoolSize = size
+		}
+		usual := through(t, "usual-"+size, "1000/1h", few)
+		other := through(t, "other-"+size, "1000/1h", func(c *Config) {
+			few(c)
+			c.One.Key = "header:X-User"
+		})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for j := range 20 {
+					h := usual
+					if (i+j)%2 == 1 {
+						h = other
+					}
+					if answer := from(h, "192.0.2.1:1"); answer.StatusCode != http.StatusOK {
+						t.Errorf("poolSize %s: status %d", size, answer.StatusCode)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 // TestLaneEnds: a request of an earlier configuration is answered although the
 // lane has ended.
 func TestLaneEnds(t *testing.T) {

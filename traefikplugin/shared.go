@@ -83,8 +83,13 @@ func shareRedis(ctx context.Context, options redis.Options, prefix string, timeo
 		warm := time.AfterFunc(settled, func() { breaker.Warm(store.Warm) })
 		leases := core.NewLeases()
 		var own *lane
-		if !runner.Sharded() {
-			own = newLane(redisLoops, time.Now(), leases.Mutex(), func(l *lane, me *loop) { decideInRedis(l, me, runner, breaker, timeout) })
+		// Each loop keeps a connection: most are for others.
+		loops := target.PoolSize / 4
+		if loops > redisLoops {
+			loops = redisLoops
+		}
+		if loops > 0 && !runner.Sharded() {
+			own = newLane(loops, time.Now(), leases.Mutex(), func(l *lane, me *loop) { decideInRedis(l, me, runner, breaker, timeout) })
 		}
 		return &shared{store: store, where: "in " + name, breaker: breaker, denials: core.NewDenials(), leases: leases, fallback: fallback, lane: own, close: func() {
 			if own != nil {
