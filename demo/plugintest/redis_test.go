@@ -59,6 +59,8 @@ func TestRedisTLS(t *testing.T) {
 func TestLease(t *testing.T) {
 	bothWays(t, func(t *testing.T, p plugin) {
 		server := redistest.Start(t)
+		// A first request finds Redis without the script, and is decided otherwise.
+		send(middleware(t, p, map[string]any{"rate": "1/1d", "redis": map[string]any{"address": server.Addr()}, "timeout": "5s"}), get("/")())
 		for name, test := range map[string]struct {
 			lease any
 			taken string

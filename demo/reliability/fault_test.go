@@ -101,6 +101,7 @@ func TestFaults(t *testing.T) {
 	server := startServer(t)
 	wire := redistest.StartWire(t, server.Addr())
 	lab := start(t, single("direct", server.Addr()), single("wire", wire.Addr()))
+	awaitConnections(t, server, 2*len(lab.places))
 	table := newTable("fault", "failed", "median, longest answer", "too many with `deny`", "with `local`", "back after", "lines")
 	for _, f := range faults() {
 		t.Run(f.name, func(t *testing.T) {
@@ -109,6 +110,20 @@ func TestFaults(t *testing.T) {
 		})
 	}
 	table.print(t)
+}
+
+// awaitConnections waits until both proxies have connected to each place, as they
+// do in the background: one that comes too late would tell of the first fault.
+func awaitConnections(t *testing.T, server *redistest.Server, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if strings.Count(server.MustDo("CLIENT", "LIST"), "user="+user+" ") >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the proxies have not connected %d times", n)
+		}
+	}
 }
 
 func startServer(t *testing.T) *redistest.Server {

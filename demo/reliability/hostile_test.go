@@ -113,7 +113,7 @@ http:
 }
 
 // known are the commands that weir's clients, its script and this test give.
-var known = strings.Fields("eval evalsha time get set pexpire client|setname client|setinfo hello keys info config|resetstat")
+var known = strings.Fields("eval evalsha time get set pexpire ping client|setname client|setinfo hello keys info config|resetstat")
 
 // sendRaw sends a request and returns how it was answered, which is in no time
 // and with no fault of the server's.
