@@ -25,7 +25,7 @@ func decideAhead(l *Limiter, now time.Time, hits []Hit) Decision {
 	if err == nil {
 		l.Breaker.Succeeded()
 	}
-	return l.Settle(now, hits, err)
+	return settle(l, now, hits, err)
 }
 
 func takeAhead(l *Limiter, now time.Time, hits []Hit) error {

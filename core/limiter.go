@@ -141,18 +141,11 @@ func decideFlooded(l *Limiter, now time.Time, hits []Hit) Decision {
 }
 
 func decideStored(l *Limiter, now time.Time, hits []Hit) Decision {
-	if err := l.Store.Take(now, hits); err != nil {
-		l.Breaker.Failed(err)
-		return decideAlone(l, now, hits)
-	}
-	if l.Breaker.failures.Load() != 0 {
+	err := l.Store.Take(now, hits)
+	if err == nil && l.Breaker.failures.Load() != 0 {
 		l.Breaker.Succeeded()
 	}
-	d := Summarize(hits)
-	if !d.Allowed && l.Denials != nil {
-		remember(l.Denials, now, hits)
-	}
-	return d
+	return settle(l, now, hits, err)
 }
 
 // denyEarly denies what the store denied a moment ago. Of the other hits nothing

@@ -1,6 +1,7 @@
 package traefikplugin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/weirproxy/weir/core"
 	"github.com/weirproxy/weir/core/redis"
+	"github.com/weirproxy/weir/core/resp"
 )
 
 // lane decides the usual request: one limit, which counts each peer.
@@ -33,8 +35,8 @@ type lane struct {
 	mu      *sync.Mutex
 	callers map[string]*caller
 
-	// flooded says that somebody was denied lately.
-	flooded atomic.Bool
+	// flooded is until when a denial stands at the latest.
+	flooded atomic.Int64
 
 	// turns is received from by the loop that takes calls next, where they take
 	// turns.
@@ -51,6 +53,9 @@ type loop struct {
 
 	// turn says that it is the loop's turn.
 	turn bool
+
+	// line is the loop's own to Redis.
+	line *resp.Line
 }
 
 // made counts lanes and gates, so that each has an id of its own.
@@ -149,6 +154,8 @@ func newLane(loops int, origin time.Time, mu *sync.Mutex, decide func(*lane, *lo
 	return l
 }
 
+var errPanic = errors.New("the loop that had the connection panicked")
+
 // survive runs a loop, and reports whether it came to its end. A panic in a
 // goroutine of ours would end the whole proxy, one in a request's does not: so
 // the calls in hand are left to their handlers.
@@ -158,6 +165,10 @@ func survive(l *lane, me *loop, decide func(*lane, *loop)) (ended bool) {
 			return
 		}
 		cause := recover()
+		if me.line != nil {
+			_ = me.line.Abandon(errPanic)
+			me.line = nil
+		}
 		for i, c := range me.hand {
 			if c != nil {
 				me.hand[i] = nil

@@ -47,7 +47,9 @@ func learnDenial(l *lane, c *caller, d *denial) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.denied = d
-	l.flooded.Store(true)
+	if d.until > l.flooded.Load() {
+		l.flooded.Store(d.until)
+	}
 }
 
 // learnShare remembers what is fetched ahead for a caller.

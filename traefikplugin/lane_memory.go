@@ -109,7 +109,7 @@ func decideInMemory(l *lane, me *loop, store *memory.Store) {
 					header["Ratelimit"] = []string{told}
 				}
 				c.passed = true
-			} else {
+			} else if c.at < l.flooded.Load() {
 				mu.Lock()
 				d := at.caller.denied
 				if d != nil && c.at >= d.from && c.at < d.until {

@@ -36,7 +36,7 @@ const (
 func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker, timeout time.Duration) {
 	calls, mu, origin, batch := l.calls, l.mu, l.origin, me.hand
 	peers := map[string]*caller{}
-	var line *resp.Line
+	line := me.line
 	lastUse := int64(0)
 	far := false
 	quickest := int64(time.Hour)
@@ -55,6 +55,7 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 		n := 0
 		command := ""
 		flooded := l.flooded.Load()
+		refused := false
 		for c != nil {
 			batch[n] = c
 			g := c.gate
@@ -69,7 +70,7 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 			c.caller = who
 			asks := true
 			told := ""
-			if flooded || g.lease > 0 {
+			if c.at < flooded || g.lease > 0 {
 				mu.Lock()
 				if who.denied != nil && c.at >= who.denied.from && c.at < who.denied.until {
 					c.denied = who.denied
@@ -130,6 +131,7 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 			deadline := origin.Add(time.Duration(asked) + timeout)
 			if line == nil || asked-lastUse > lineIdle {
 				line = renew(runner, breaker, line, deadline, batch)
+				me.line = line
 			}
 			if line != nil {
 				var replies []string
@@ -149,7 +151,8 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 					}
 				}
 				if err != nil {
-					failAll(batch, line.Abandon(err))
+					me.line = nil
+					failAll(batch, breaker, line.Abandon(err))
 					line = nil
 				} else {
 					lastUse = asked
@@ -167,6 +170,7 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 						reply := replies[i]
 						if len(reply) < 2 || reply[0] != '+' {
 							// The server's refusal: the handler asks again, and deals with it.
+							refused = true
 						} else if reply[1] != '=' {
 							asker.reply = reply[1:]
 						} else {
@@ -182,11 +186,18 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 						batch[i] = nil
 						asker.done <- true
 					}
+					if refused {
+						// It may not be the right server any more: that is the pool's to know.
+						me.line = nil
+						line.Release()
+						line = nil
+					}
 				}
 			}
 		}
 		if c == nil {
 			if line != nil {
+				me.line = nil
 				line.Release()
 			}
 			return
@@ -194,26 +205,37 @@ func decideInRedis(l *lane, me *loop, runner *resp.Client, breaker *core.Breaker
 	}
 }
 
-// renew finds a connection that is good for a batch, by the deadline. Where
+// renew finds a connection that is good for a batch, by the deadline: the one
+// that the loop had, if it has not been used for a while, or a new one. Where
 // there is none it answers the batch, or leaves it to the handlers while the
 // store is known to be lost.
 func renew(runner *resp.Client, breaker *core.Breaker, line *resp.Line, deadline time.Time, batch []*call) *resp.Line {
-	if line != nil {
-		line.Release()
-	}
 	if breaker.Open() {
-		failAll(batch, nil)
+		if line != nil {
+			line.Release()
+		}
+		failAll(batch, breaker, nil)
 		return nil
 	}
-	fresh, err := runner.Line(deadline)
+	var err error
+	if line != nil {
+		line, err = line.Verify(deadline)
+	} else {
+		line, err = runner.Line(deadline)
+	}
 	if err != nil {
-		failAll(batch, err)
+		failAll(batch, breaker, err)
 		return nil
 	}
-	return fresh
+	return line
 }
 
-func failAll(batch []*call, err error) {
+// failAll answers a batch that was not decided. Whatever its size, to the breaker
+// it is one decision that failed: one lost connection is no outage.
+func failAll(batch []*call, breaker *core.Breaker, err error) {
+	if err != nil {
+		breaker.Failed(err)
+	}
 	for i, c := range batch {
 		if c != nil {
 			batch[i] = nil
@@ -234,7 +256,7 @@ func serveDecided(h *handler, l *lane, c *call, r *http.Request) {
 	var decision core.Decision
 	switch {
 	case c.err != nil:
-		decision = h.limiter.Settle(time.Now(), hits, c.err)
+		decision = h.limiter.DecideAlone(time.Now(), hits)
 	case c.reply != "":
 		decision = h.limiter.Settle(time.Now(), hits, redis.Read(c.reply, hits))
 	default:

@@ -8,10 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/weirproxy/weir/core"
+	"github.com/weirproxy/weir/core/redis"
 	"github.com/weirproxy/weir/core/redistest"
+	"github.com/weirproxy/weir/core/resp"
 )
 
 // through makes a middleware with these options in front of a service that
@@ -142,6 +146,74 @@ func TestLaneThroughFaults(t *testing.T) {
 	}
 }
 
+// TestLaneLosesAConnection: once, while many ask. Those that it was asked for are
+// not decided; the store is not given up, and the next are.
+func TestLaneLosesAConnection(t *testing.T) {
+	server := redistest.Start(t)
+	h := through(t, "loses", "1000000/1h", func(c *Config) {
+		inRedis(server.Addr(), "5s")(c)
+		c.OnError = "deny"
+	})
+	from(h, "192.0.2.1:1")
+	var wg sync.WaitGroup
+	var undecided atomic.Int64
+	for i := range 32 {
+		wg.Go(func() {
+			for j := range 60 {
+				if i == 0 && j == 30 {
+					server.MustDo("CLIENT", "KILL", "TYPE", "normal")
+				}
+				if answer := from(h, fmt.Sprintf("192.0.2.%d:1", i)); answer.StatusCode != http.StatusOK {
+					undecided.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d of 1920 were not decided", undecided.Load())
+	if n := undecided.Load(); n > 64 {
+		t.Errorf("%d requests were not decided for one lost connection, want its batch", n)
+	}
+}
+
+// TestLaneVerifies: a connection that the server closed while nobody asked is not
+// asked.
+func TestLaneVerifies(t *testing.T) {
+	server := redistest.Start(t)
+	runner, err := resp.New(redis.Options{Addresses: []string{server.Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runner.Close()
+	limits, err := core.Spec{Name: "verified", Rate: "100/1h"}.Limits("weir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := redis.New(runner, "weir", 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server learns the script.
+	if err := store.Take(time.Now(), []core.Hit{{Limit: limits[0], Identity: "192.0.2.9", Cost: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	breaker := core.NewBreaker(func() error { return nil }, func(core.Event, error) { t.Error("the store failed") })
+	defer breaker.Close()
+	l := newLane(1, time.Now(), &sync.Mutex{}, func(l *lane, me *loop) { decideInRedis(l, me, runner, breaker, 5*time.Second) })
+	defer l.close()
+	g := newGate(&rule{limits: limits, cost: 1})
+	at := int64(time.Since(l.origin))
+	for n := range 3 {
+		c := asked(g, at)
+		l.calls <- c
+		if <-c.done; !c.passed {
+			t.Fatalf("call %d: %+v", n, c.err)
+		}
+		server.MustDo("CLIENT", "KILL", "TYPE", "normal")
+		at += 2 * lineIdle
+	}
+}
+
 // TestLaneAsksAgain: who is denied is told so without Redis, for a second at
 // most; then a limit that was reset meanwhile allows.
 func TestLaneAsksAgain(t *testing.T) {
@@ -151,6 +223,14 @@ func TestLaneAsksAgain(t *testing.T) {
 	first := from(h, "192.0.2.1:1")
 	if first.StatusCode != http.StatusTooManyRequests {
 		t.Fatalf("status %d", first.StatusCode)
+	}
+	server.MustDo("CONFIG", "RESETSTAT")
+	flooding := time.Now()
+	for range 500 {
+		from(h, "192.0.2.1:1")
+	}
+	if got, most := evaluations(t, server), 2+int(time.Since(flooding)/time.Second); got > most {
+		t.Errorf("Redis was asked %d times in a flood of 500, want at most %d", got, most)
 	}
 	server.MustDo("FLUSHALL")
 	began := time.Now()

@@ -35,6 +35,17 @@ func (c *Client) Line(deadline time.Time) (*Line, error) {
 	return &Line{Net: cn.net, Buffer: cn.buffer, conn: cn, pool: c.pool}, nil
 }
 
+// Verify makes sure that the peer of a line which was not used for a while has
+// not closed it. It is the line from now on, or another; after an error there is
+// none.
+func (l *Line) Verify(deadline time.Time) (*Line, error) {
+	cn, err := l.pool.verify(l.conn, deadline)
+	if err != nil {
+		return nil, err
+	}
+	return &Line{Net: cn.net, Buffer: cn.buffer, conn: cn, pool: l.pool}, nil
+}
+
 // Release gives the line back, whose replies have all been read.
 func (l *Line) Release() { give(l.pool, l.conn) }
 
