@@ -59,6 +59,48 @@ func TestPriceOfADecision(t *testing.T) {
 	}
 }
 
+// TestPriceOfTelling: the same for a decision that Traefik asks for, which the
+// script puts into words.
+func TestPriceOfTelling(t *testing.T) {
+	for algorithm, most := range map[core.Algorithm]price{
+		core.FixedWindow:   {4, 3, 180, 15},
+		core.SlidingWindow: {4, 3, 180, 15},
+		core.SlidingLog:    {8, 6, 180, 15},
+		core.TokenBucket:   {4, 3, 225, 15},
+		core.LeakyBucket:   {4, 3, 250, 15},
+	} {
+		t.Run(algorithm.String(), func(t *testing.T) {
+			server := redistest.Start(t)
+			wire := redistest.StartWire(t, server.Addr())
+			runner := open(t, runners["resp"], wire.Addr())
+			hit := hitsOf(t, algorithm, 1)[0]
+			tell := func(identity string) string {
+				t.Helper()
+				script, args := redis.Tell(hit.Limit, 1)
+				reply, err := runner.Run(time.Now().Add(soon), script, []string{core.Key(hit.Limit, identity)}, args)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return reply
+			}
+			// The first opens a connection and loads the script.
+			tell("203.0.113.1")
+			server.MustDo("CONFIG", "RESETSTAT")
+			askedBefore, answeredBefore := wire.Bytes()
+			if reply := tell("203.0.113.7"); !strings.HasPrefix(reply, "=") {
+				t.Fatalf("told %q", reply)
+			}
+			asked, answered := wire.Bytes()
+			asked, answered = asked-askedBefore, answered-answeredBefore
+			ran := calls(t, server)
+			t.Logf("%d commands, %d bytes asked, %d answered", ran, asked, answered)
+			if ran > most.allowed || asked > most.asked || answered > most.answered {
+				t.Errorf("want at most %d commands, %d bytes asked, %d answered", most.allowed, most.asked, most.answered)
+			}
+		})
+	}
+}
+
 // hitsOf are hits of limits that allow a few requests at cost 1, and none at
 // cost 70 after them.
 func hitsOf(t *testing.T, a core.Algorithm, n int) []core.Hit {
